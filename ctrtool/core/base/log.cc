@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/core/base/log.h"
+
+#include <ctime>
+
+#include "ctrtool/core/base/strf.h"
+
+namespace ctr {
+namespace {
+
+const char* level_name(LogLevel level) {
+  switch (level) {
+    case LogLevel::Error: return "error";
+    case LogLevel::Warning: return "warning";
+    case LogLevel::Debug: return "debug";
+  }
+  return "error";
+}
+
+// How many bytes the UTF-8 sequence at the start of `text` has; 0 if it is not well-formed
+// (Unicode 15, table 3-7).
+std::size_t utf8_length(std::string_view text) {
+  const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const auto tail = [&](std::size_t i) { return (at(i) & 0xc0U) == 0x80U; };
+  const unsigned lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead <= 0xdf) return tail(1) ? 2 : 0;
+  if (lead >= 0xe0 && lead <= 0xef) {
+    const unsigned low = lead == 0xe0 ? 0xa0 : 0x80;
+    const unsigned high = lead == 0xed ? 0x9f : 0xbf;
+    return at(1) >= low && at(1) <= high && tail(2) ? 3 : 0;
+  }
+  if (lead >= 0xf0 && lead <= 0xf4) {
+    const unsigned low = lead == 0xf0 ? 0x90 : 0x80;
+    const unsigned high = lead == 0xf4 ? 0x8f : 0xbf;
+    return at(1) >= low && at(1) <= high && tail(2) && tail(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string json_quote(std::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const auto byte = static_cast<unsigned char>(text.front());
+    const std::size_t length = utf8_length(text);
+    if (length == 0) {
+      out += "\\ufffd";
+    } else if (byte == '"' || byte == '\\') {
+      out += '\\';
+      out += text.front();
+    } else if (byte == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += strf("\\u%04x", byte);
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  out += '"';
+  return out;
+}
+
+std::string rfc3339_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  tm utc{};
+  ::gmtime_r(&now.tv_sec, &utc);
+  return strf("%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+              utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000);
+}
+
+std::string format_record(LogFormat format, LogLevel level, std::string_view message,
+                          std::string_view time) {
+  if (format == LogFormat::Text) return strf("%s: ", level_name(level)) + escape(message);
+  return "{\"msg\":" + json_quote(message) + ",\"level\":\"" + level_name(level) + "\",\"time\":\"" +
+         std::string(time) + "\"}";
+}
+
+void Log::write(LogLevel level, std::string_view message) const {
+  if (!wants(level)) return;
+  const std::string line = format_record(format_, level, message, rfc3339_now()) + '\n';
+  // A log that cannot be written must not change what the command does.
+  [[maybe_unused]] const ssize_t written = ::write(to_.raw(), line.data(), line.size());
+}
+
+}  // namespace ctr

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/spec/problem.h"
+
+#include <algorithm>
+
+#include "ctrtool/core/base/strf.h"
+
+namespace oci {
+namespace {
+
+bool is_below(std::string_view pointer, std::string_view parent) {
+  return pointer.starts_with(parent) &&
+         (pointer.size() == parent.size() || pointer[parent.size()] == '/');
+}
+
+}  // namespace
+
+Pointer Pointer::at(std::string_view key) const {
+  std::string text = text_;
+  text += '/';
+  for (const char c : key) {
+    if (c == '~') {
+      text += "~0";
+    } else if (c == '/') {
+      text += "~1";
+    } else {
+      text += c;
+    }
+  }
+  return Pointer(std::move(text));
+}
+
+// Keys of the document are part of the pointer: they must not break the line.
+std::string Problem::text() const {
+  return pointer.empty() ? message : ctr::escape(pointer) + ": " + message;
+}
+
+bool Problems::has_error_at(const Pointer& where) const {
+  return std::any_of(list_.begin(), list_.end(), [&](const Problem& problem) {
+    return problem.severity == Problem::Error && problem.pointer == where.str();
+  });
+}
+
+void Problems::demote_errors_below(const Pointer& where) {
+  for (Problem& problem : list_) {
+    if (problem.severity != Problem::Error || !is_below(problem.pointer, where.str())) continue;
+    problem.severity = Problem::Warning;
+    --errors_;
+    ++warnings_;
+  }
+}
+
+void Problems::add(Problem::Severity severity, const Pointer& where, std::string message) {
+  std::size_t& count = severity == Problem::Error ? errors_ : warnings_;
+  ++count;
+  if (count < kMaxProblems) {
+    list_.push_back({severity, where.str(), std::move(message)});
+  } else if (count == kMaxProblems) {
+    list_.push_back({severity, "", "too many problems, the rest is not listed"});
+  }
+}
+
+}  // namespace oci

@@ -34,7 +34,8 @@ Error make_error(Kind kind, const char* format, ...) __attribute__((format(print
 // The errno's text as engines match it ("No such file or directory"), never localized.
 std::string errno_text(int err);
 
-// Wire form: kind, code, message. `decode_error` answers nothing when the bytes are not of that form.
+// Wire form: kind, code, message. `decode_error` answers nothing when the bytes are not of that
+// form.
 std::string encode_error(const Error& error);
 std::optional<Error> decode_error(std::string_view wire);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Descriptors: owned (UniqueFd) or lent for the length of a call (BorrowedFd). Fd 0 is an fd: neither
-// type converts to int or bool.
+// Descriptors: owned (UniqueFd) or lent for the length of a call (BorrowedFd). Fd 0 is an fd:
+// neither type converts to int or bool.
 #pragma once
 
 #include <fcntl.h>

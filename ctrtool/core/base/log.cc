@@ -10,9 +10,12 @@ namespace {
 
 const char* level_name(LogLevel level) {
   switch (level) {
-    case LogLevel::Error: return "error";
-    case LogLevel::Warning: return "warning";
-    case LogLevel::Debug: return "debug";
+    case LogLevel::Error:
+      return "error";
+    case LogLevel::Warning:
+      return "warning";
+    case LogLevel::Debug:
+      return "debug";
   }
   return "error";
 }
@@ -20,7 +23,9 @@ const char* level_name(LogLevel level) {
 // How many bytes the UTF-8 sequence at the start of `text` has; 0 if it is not well-formed
 // (Unicode 15, table 3-7).
 std::size_t utf8_length(std::string_view text) {
-  const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const auto at = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
   const auto tail = [&](std::size_t i) { return (at(i) & 0xc0U) == 0x80U; };
   const unsigned lead = at(0);
   if (lead < 0x80) return 1;
@@ -68,15 +73,15 @@ std::string rfc3339_now() {
   ::clock_gettime(CLOCK_REALTIME, &now);
   tm utc{};
   ::gmtime_r(&now.tv_sec, &utc);
-  return strf("%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-              utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000);
+  return strf("%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ", utc.tm_year + 1900, utc.tm_mon + 1,
+              utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000);
 }
 
 std::string format_record(LogFormat format, LogLevel level, std::string_view message,
                           std::string_view time) {
   if (format == LogFormat::Text) return strf("%s: ", level_name(level)) + escape(message);
-  return "{\"msg\":" + json_quote(message) + ",\"level\":\"" + level_name(level) + "\",\"time\":\"" +
-         std::string(time) + "\"}";
+  return "{\"msg\":" + json_quote(message) + ",\"level\":\"" + level_name(level) +
+         "\",\"time\":\"" + std::string(time) + "\"}";
 }
 
 void Log::write(LogLevel level, std::string_view message) const {

@@ -39,15 +39,17 @@ Result<std::uint64_t> parse_u64(std::string_view text, std::uint64_t max, int ba
   return value;
 }
 
-Result<std::int64_t> parse_i64(std::string_view text, std::int64_t min, std::int64_t max, int base) {
+Result<std::int64_t> parse_i64(std::string_view text, std::int64_t min, std::int64_t max,
+                               int base) {
   const bool negative = text.starts_with('-');
-  const std::uint64_t limit =
-      negative ? std::uint64_t{0} - static_cast<std::uint64_t>(min) : static_cast<std::uint64_t>(max);
-  const std::uint64_t size =
-      TRY_CTX(parse_u64(negative ? text.substr(1) : text, std::numeric_limits<std::uint64_t>::max(), base),
-              "%s", quote(text).c_str());
+  const std::uint64_t limit = negative ? std::uint64_t{0} - static_cast<std::uint64_t>(min)
+                                       : static_cast<std::uint64_t>(max);
+  const std::uint64_t size = TRY_CTX(
+      parse_u64(negative ? text.substr(1) : text, std::numeric_limits<std::uint64_t>::max(), base),
+      "%s", quote(text).c_str());
   if (size > limit || (negative && min >= 0 && size != 0)) return out_of_range(text);
-  return negative ? static_cast<std::int64_t>(std::uint64_t{0} - size) : static_cast<std::int64_t>(size);
+  return negative ? static_cast<std::int64_t>(std::uint64_t{0} - size)
+                  : static_cast<std::int64_t>(size);
 }
 
 Result<std::uint32_t> parse_id(std::string_view text, int base) {

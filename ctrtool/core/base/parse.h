@@ -13,7 +13,8 @@
 namespace ctr {
 
 Result<std::uint64_t> parse_u64(std::string_view text, std::uint64_t max, int base = 10);
-Result<std::int64_t> parse_i64(std::string_view text, std::int64_t min, std::int64_t max, int base = 10);
+Result<std::int64_t> parse_i64(std::string_view text, std::int64_t min, std::int64_t max,
+                               int base = 10);
 
 // parse_number<uid_t>("1000"). base 0: 0x and leading 0 as in C.
 template <std::integral T>

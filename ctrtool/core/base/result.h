@@ -20,7 +20,8 @@ namespace ctr {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
@@ -71,21 +72,22 @@ inline Error with_context(Error error, const std::string& context) {
 #define CTR_CONCAT_(a, b) a##b
 #define CTR_CONCAT(a, b) CTR_CONCAT_(a, b)
 
-#define CTR_TRY_IMPL(result, expression, error_expression)                        \
-  __extension__({                                                                 \
-    auto result = (expression);                                                   \
-    if (!result.ok()) [[unlikely]] return error_expression(std::move(result).error()); \
-    std::move(result).value();                                                    \
+#define CTR_TRY_IMPL(result, expression, error_expression) \
+  __extension__({                                          \
+    auto result = (expression);                            \
+    if (!result.ok()) [[unlikely]]                         \
+      return error_expression(std::move(result).error());  \
+    std::move(result).value();                             \
   })
 #define TRY(expression) CTR_TRY_IMPL(CTR_CONCAT(try_result_, __COUNTER__), expression, ::ctr::Error)
 
 // TRY_CTX(expression, "format", ...): like TRY, and puts the formatted words in front.
-#define CTR_TRY_CTX_IMPL(result, expression, ...)                                       \
-  __extension__({                                                                       \
-    auto result = (expression);                                                         \
-    if (!result.ok()) [[unlikely]]                                                      \
+#define CTR_TRY_CTX_IMPL(result, expression, ...)                                      \
+  __extension__({                                                                      \
+    auto result = (expression);                                                        \
+    if (!result.ok()) [[unlikely]]                                                     \
       return ::ctr::with_context(std::move(result).error(), ::ctr::strf(__VA_ARGS__)); \
-    std::move(result).value();                                                          \
+    std::move(result).value();                                                         \
   })
 #define TRY_CTX(expression, ...) \
   CTR_TRY_CTX_IMPL(CTR_CONCAT(try_result_, __COUNTER__), expression, __VA_ARGS__)

@@ -12,7 +12,8 @@ namespace ctr {
 std::string strf(const char* format, ...) __attribute__((format(printf, 1, 2)));
 std::string vstrf(const char* format, va_list args) __attribute__((format(printf, 1, 0)));
 
-// In double quotes, control characters, quotes and backslashes escaped: hostile text stays one line.
+// In double quotes, control characters, quotes and backslashes escaped: hostile text stays one
+// line.
 std::string quote(std::string_view text);
 
 // The same escapes without the quotes, for text that goes into a log line or a plan.

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/core/sys/process.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+
+#include "ctrtool/core/base/parse.h"
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/show.h"
+
+namespace ctr::sys {
+namespace {
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> out;
+  out.reserve(strings.size() + 1);
+  for (const std::string& text : strings) out.push_back(const_cast<char*>(text.c_str()));  // NOLINT
+  out.push_back(nullptr);
+  return out;
+}
+
+}  // namespace
+
+Result<Cloned> clone3(std::uint64_t flags, BorrowedFd cgroup) {
+  int pidfd = -1;
+  clone_args args{};
+  args.flags = flags | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+  args.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD;
+  if (cgroup.valid()) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<std::uint64_t>(cgroup.raw());
+  }
+  const long pid = ::syscall(SYS_clone3, &args, sizeof args);
+  if (pid < 0) {
+    const int err = errno;
+    return sys_error(err, "clone3 0x%llx", static_cast<unsigned long long>(flags));
+  }
+  return Cloned{static_cast<pid_t>(pid), pid == 0 ? UniqueFd() : UniqueFd(pidfd)};
+}
+
+Result<UniqueFd> pidfd_open(pid_t pid) {
+  const long fd = ::syscall(SYS_pidfd_open, pid, 0);
+  if (fd < 0) {
+    const int err = errno;
+    return sys_error(err, "pidfd_open %d", pid);
+  }
+  return UniqueFd(static_cast<int>(fd));
+}
+
+Result<void> pidfd_send_signal(BorrowedFd pidfd, int signal) {
+  if (::syscall(SYS_pidfd_send_signal, pidfd.raw(), signal, nullptr, 0) < 0) {
+    const int err = errno;
+    return sys_error(err, "send signal %d to %s", signal, show(pidfd).c_str());
+  }
+  return {};
+}
+
+Result<UniqueFd> pidfd_getfd(BorrowedFd pidfd, int fd) {
+  const long copy = ::syscall(SYS_pidfd_getfd, pidfd.raw(), fd, 0);
+  if (copy < 0) {
+    const int err = errno;
+    return sys_error(err, "take fd %d of %s", fd, show(pidfd).c_str());
+  }
+  return UniqueFd(static_cast<int>(copy));
+}
+
+Result<std::optional<int>> waitpid(pid_t pid, int options) {
+  int status = 0;
+  while (true) {
+    const pid_t got = ::waitpid(pid, &status, options | __WALL);
+    if (got > 0) return std::optional<int>(status);
+    if (got == 0) return std::optional<int>();
+    if (errno != EINTR) break;
+  }
+  const int err = errno;
+  return sys_error(err, "wait for process %d", pid);
+}
+
+Result<bool> wait_pidfd(BorrowedFd pidfd, int timeout_ms) {
+  pollfd poll_fd{pidfd.raw(), POLLIN, 0};
+  while (true) {
+    const int ready = ::poll(&poll_fd, 1, timeout_ms);
+    if (ready >= 0) return ready > 0;
+    if (errno == EINTR) continue;
+    const int err = errno;
+    return sys_error(err, "poll %s", show(pidfd).c_str());
+  }
+}
+
+Error execve(const std::string& path, const std::vector<std::string>& argv,
+             const std::vector<std::string>& env) {
+  const std::vector<char*> argv_pointers = pointers(argv);
+  const std::vector<char*> env_pointers = pointers(env);
+  ::execve(path.c_str(), argv_pointers.data(), env_pointers.data());
+  const int err = errno;
+  return sys_error(err, "exec %s", quote(path).c_str());
+}
+
+Error fexecve(BorrowedFd file, const std::vector<std::string>& argv,
+              const std::vector<std::string>& env) {
+  const std::vector<char*> argv_pointers = pointers(argv);
+  const std::vector<char*> env_pointers = pointers(env);
+  ::syscall(SYS_execveat, file.raw(), "", argv_pointers.data(), env_pointers.data(), AT_EMPTY_PATH);
+  const int err = errno;
+  return sys_error(err, "exec %s", show(file).c_str());
+}
+
+Result<pid_t> setsid() {
+  const pid_t session = ::setsid();
+  if (session < 0) {
+    const int err = errno;
+    return sys_error(err, "setsid");
+  }
+  return session;
+}
+
+int exit_code(int wait_status) {
+  return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+std::optional<ProcStat> parse_proc_stat(std::string_view text) {
+  // The command's name is in parentheses and may hold any byte: count from the last ')'.
+  const std::size_t close = text.rfind(')');
+  if (close == std::string_view::npos || close + 2 >= text.size()) return std::nullopt;
+  const std::vector<std::string_view> fields = split(trim(text.substr(close + 2)), ' ');
+  constexpr std::size_t kState = 0;       // field 3
+  constexpr std::size_t kParent = 1;      // field 4
+  constexpr std::size_t kStartTime = 19;  // field 22
+  if (fields.size() <= kStartTime || fields[kState].size() != 1) return std::nullopt;
+  const Result<pid_t> parent = parse_number<pid_t>(fields[kParent]);
+  const Result<std::uint64_t> start = parse_number<std::uint64_t>(fields[kStartTime]);
+  if (!parent.ok() || !start.ok()) return std::nullopt;
+  return ProcStat{fields[kState].front(), *parent, *start};
+}
+
+Result<std::optional<ProcStat>> proc_stat(pid_t pid) {
+  const std::string path = strf("/proc/%d/stat", pid);
+  std::optional<UniqueFd> fd = TRY(openat_if_exists(kCwd, path, O_RDONLY));
+  if (!fd.has_value()) return std::optional<ProcStat>();
+  char buffer[1024];
+  const Result<std::size_t> got = read(*fd, buffer, sizeof buffer);
+  if (!got.ok()) {
+    if (got.error().code == ESRCH) return std::optional<ProcStat>();
+    return got.error();
+  }
+  const std::optional<ProcStat> stat = parse_proc_stat({buffer, *got});
+  if (!stat.has_value()) return make_error(Kind::System, "%s: unknown format", path.c_str());
+  return stat;
+}
+
+}  // namespace ctr::sys

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processes: clone3(2), pidfds, waiting, signals, execve.
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ctrtool/core/base/fd.h"
+#include "ctrtool/core/base/result.h"
+#include "ctrtool/core/sys/compat.h"
+
+namespace ctr::sys {
+
+struct Cloned {
+  pid_t pid = 0;   // 0 in the child
+  UniqueFd pidfd;  // in the parent
+};
+// clone3 without CLONE_VM: the child is a copy. `flags`: CLONE_NEW*, CLONE_PARENT,
+// CLONE_INTO_CGROUP (with `cgroup`, Linux 5.7). The child's exit signal is SIGCHLD.
+Result<Cloned> clone3(std::uint64_t flags, BorrowedFd cgroup);
+
+Result<UniqueFd> pidfd_open(pid_t pid);
+Result<void> pidfd_send_signal(BorrowedFd pidfd, int signal);
+Result<UniqueFd> pidfd_getfd(BorrowedFd pidfd, int fd);
+// Reaps; answers the status of wait(2). WNOHANG in `options`: nothing when it still runs.
+Result<std::optional<int>> waitpid(pid_t pid, int options);
+// True as soon as the process has ended. `timeout_ms` < 0: for ever.
+Result<bool> wait_pidfd(BorrowedFd pidfd, int timeout_ms);
+// execve(2); returns only the error.
+Error execve(const std::string& path, const std::vector<std::string>& argv,
+             const std::vector<std::string>& env);
+// execveat(2) of an open file.
+Error fexecve(BorrowedFd file, const std::vector<std::string>& argv,
+              const std::vector<std::string>& env);
+Result<pid_t> setsid();
+
+// The status of wait(2) as a shell shows it: the exit code, or 128 + signal.
+int exit_code(int wait_status);
+
+// From /proc/PID/stat.
+struct ProcStat {
+  char state = '?';
+  pid_t parent = 0;
+  std::uint64_t start_time = 0;  // clock ticks since boot, field 22
+};
+std::optional<ProcStat> parse_proc_stat(std::string_view text);
+// Nothing when there is no such process. `proc`: an open /proc.
+Result<std::optional<ProcStat>> proc_stat(pid_t pid);
+
+}  // namespace ctr::sys

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/core/sys/socket.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/show.h"
+
+namespace ctr::sys {
+namespace {
+
+constexpr std::size_t kMaxFds = 253;  // SCM_MAX_FD
+
+struct UnixAddress {
+  sockaddr_un address{};
+  socklen_t length = 0;
+  UniqueFd directory;  // keeps /proc/self/fd/N of a long path alive
+};
+
+Result<UnixAddress> unix_address(const std::string& path) {
+  UnixAddress out;
+  std::string text = path;
+  if (text.size() >= sizeof out.address.sun_path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos)
+      return sys_error(ENAMETOOLONG, "socket %s", quote(path).c_str());
+    out.directory = TRY(open(path.substr(0, slash + 1), O_PATH | O_DIRECTORY));
+    text = proc_path(out.directory) + path.substr(slash);
+  }
+  if (text.size() >= sizeof out.address.sun_path)
+    return sys_error(ENAMETOOLONG, "socket %s", quote(path).c_str());
+  out.address.sun_family = AF_UNIX;
+  std::memcpy(out.address.sun_path, text.c_str(), text.size() + 1);
+  out.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + text.size() + 1);
+  return out;
+}
+
+const sockaddr* as_sockaddr(const sockaddr_un& address) {
+  return reinterpret_cast<const sockaddr*>(&address);
+}
+
+}  // namespace
+
+Result<SocketPair> socketpair(int type) {
+  int fds[2];
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0) {
+    const int err = errno;
+    return sys_error(err, "socketpair");
+  }
+  return SocketPair{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+Result<UniqueFd> socket(int domain, int type, int protocol) {
+  const int fd = ::socket(domain, type | SOCK_CLOEXEC, protocol);
+  if (fd < 0) {
+    const int err = errno;
+    return sys_error(err, "socket domain %d type %d protocol %d", domain, type, protocol);
+  }
+  return UniqueFd(fd);
+}
+
+Result<UniqueFd> connect_unix(const std::string& path, int type) {
+  const UnixAddress to = TRY(unix_address(path));
+  UniqueFd fd = TRY(socket(AF_UNIX, type, 0));
+  while (::connect(fd.raw(), as_sockaddr(to.address), to.length) < 0) {
+    if (errno == EINTR) continue;
+    const int err = errno;
+    return sys_error(err, "connect to %s", quote(path).c_str());
+  }
+  return fd;
+}
+
+Result<UniqueFd> listen_unix(const std::string& path, int type, int backlog) {
+  const UnixAddress at = TRY(unix_address(path));
+  UniqueFd fd = TRY(socket(AF_UNIX, type, 0));
+  const mode_t old_mask = ::umask(077);
+  const int bound = ::bind(fd.raw(), as_sockaddr(at.address), at.length);
+  const int err = errno;
+  ::umask(old_mask);
+  if (bound < 0) return sys_error(err, "bind %s", quote(path).c_str());
+  if (::listen(fd.raw(), backlog) < 0) {
+    const int listen_err = errno;
+    return sys_error(listen_err, "listen on %s", quote(path).c_str());
+  }
+  return fd;
+}
+
+Result<UniqueFd> accept(BorrowedFd listener) {
+  while (true) {
+    const int fd = ::accept4(listener.raw(), nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd >= 0) return UniqueFd(fd);
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    const int err = errno;
+    return sys_error(err, "accept on %s", show(listener).c_str());
+  }
+}
+
+Result<void> send_message(BorrowedFd socket, std::string_view data,
+                          const std::vector<BorrowedFd>& fds) {
+  if (fds.size() > kMaxFds) return sys_error(ETOOMANYREFS, "send %zu descriptors", fds.size());
+  iovec part{const_cast<char*>(data.data()), data.size()};  // NOLINT: sendmsg only reads
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxFds)> control;
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (!fds.empty()) {
+    const std::size_t size = sizeof(int) * fds.size();
+    header.msg_control = control.data();
+    header.msg_controllen = CMSG_SPACE(size);
+    cmsghdr* const rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(size);
+    for (std::size_t i = 0; i < fds.size(); ++i) {
+      const int fd = fds[i].raw();
+      std::memcpy(CMSG_DATA(rights) + i * sizeof(int), &fd, sizeof fd);
+    }
+  }
+  while (::sendmsg(socket.raw(), &header, MSG_NOSIGNAL) < 0) {
+    if (errno == EINTR) continue;
+    const int err = errno;
+    return sys_error(err, "send a message on %s", show(socket).c_str());
+  }
+  return {};
+}
+
+Result<Message> receive_message(BorrowedFd socket, std::size_t limit) {
+  Message message;
+  message.data.resize(limit);
+  iovec part{message.data.data(), message.data.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxFds)> control;
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  ssize_t got = 0;
+  while ((got = ::recvmsg(socket.raw(), &header, MSG_CMSG_CLOEXEC)) < 0) {
+    if (errno == EINTR) continue;
+    const int err = errno;
+    if (err == ECONNRESET) break;
+    return sys_error(err, "receive a message on %s", show(socket).c_str());
+  }
+  for (cmsghdr* part_header = CMSG_FIRSTHDR(&header); got >= 0 && part_header != nullptr;
+       part_header = CMSG_NXTHDR(&header, part_header)) {
+    if (part_header->cmsg_level != SOL_SOCKET || part_header->cmsg_type != SCM_RIGHTS) continue;
+    const std::size_t count = (part_header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (std::size_t i = 0; i < count; ++i) {
+      int fd = -1;
+      std::memcpy(&fd, CMSG_DATA(part_header) + i * sizeof(int), sizeof fd);
+      message.fds.emplace_back(fd);
+    }
+  }
+  if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+    return sys_error(EMSGSIZE, "receive a message on %s", show(socket).c_str());
+  message.end = got <= 0;
+  message.data.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return message;
+}
+
+}  // namespace ctr::sys

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Unix sockets and descriptor passing.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctrtool/core/base/fd.h"
+#include "ctrtool/core/base/result.h"
+
+namespace ctr::sys {
+
+struct SocketPair {
+  UniqueFd first;
+  UniqueFd second;
+};
+Result<SocketPair> socketpair(int type);
+Result<UniqueFd> socket(int domain, int type, int protocol);
+// Paths longer than sun_path go through an O_PATH descriptor of the directory.
+Result<UniqueFd> connect_unix(const std::string& path, int type);
+// Bound with umask 077 and listening; a stale file at `path` is an error (EADDRINUSE).
+Result<UniqueFd> listen_unix(const std::string& path, int type, int backlog);
+Result<UniqueFd> accept(BorrowedFd listener);
+
+// One message with its descriptors (at most 253). MSG_NOSIGNAL always.
+Result<void> send_message(BorrowedFd socket, std::string_view data,
+                          const std::vector<BorrowedFd>& fds);
+struct Message {
+  std::string data;
+  std::vector<UniqueFd> fds;
+  bool end = false;  // the peer is gone
+};
+// One message of at most `limit` bytes; a longer one is an error (EMSGSIZE), never cut.
+Result<Message> receive_message(BorrowedFd socket, std::size_t limit);
+
+}  // namespace ctr::sys

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/spec/json.h"
+
+// Blanks and strings 16 bytes at a time; Tree::kPadding makes reading ahead safe.
+#ifdef __SSE2__
+#define RAPIDJSON_SSE2
+#endif
+#include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
+#include <rapidjson/reader.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctrtool/core/base/strf.h"
+
+namespace oci::json {
+namespace {
+
+using Node = rapidjson::Value;
+using MemberNode = Node::Member;
+
+const Node& node(const void* pointer) { return *static_cast<const Node*>(pointer); }
+const MemberNode& member(const void* pointer) { return *static_cast<const MemberNode*>(pointer); }
+
+std::string_view text_of(const Node& string) {
+  return {string.GetString(), string.GetStringLength()};
+}
+
+ctr::Error at_byte(std::size_t offset, const std::string& what) {
+  return ctr::make_error(ctr::Kind::InvalidSpec, "byte %zu: %s", offset, what.c_str());
+}
+
+// --- before parsing: bytes and escapes that RapidJSON lets through -----------------------------
+
+// Raw control characters are wrong inside strings and, but for these three, between them. RapidJSON
+// misses some when it scans 16 bytes at a time.
+constexpr bool is_forbidden(unsigned char byte) {
+  return byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r';
+}
+
+// A fixed-size loop, so that the compiler vectorizes it: nearly all input is plain ASCII.
+bool is_plain_block(const unsigned char* block, std::size_t size) {
+  unsigned char odd = 0;
+  for (std::size_t i = 0; i < size; ++i) {
+    odd = static_cast<unsigned char>(odd | (block[i] >= 0x80) | is_forbidden(block[i]));
+  }
+  return odd == 0;
+}
+
+// The length of the UTF-8 sequence at the start, 0 if it is not well-formed (Unicode table 3-7).
+std::size_t sequence_length(std::string_view text) {
+  const auto at = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const auto tail = [&](std::size_t i) { return at(i) >= 0x80 && at(i) <= 0xbf; };
+  const unsigned lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead < 0xc2 || lead > 0xf4 || !tail(1)) return 0;
+  if (lead < 0xe0) return 2;
+  // The second byte's range shrinks where the sequence would be overlong, a surrogate or too high.
+  if ((lead == 0xe0 && at(1) < 0xa0) || (lead == 0xed && at(1) > 0x9f)) return 0;
+  if ((lead == 0xf0 && at(1) < 0x90) || (lead == 0xf4 && at(1) > 0x8f)) return 0;
+  if (lead < 0xf0) return tail(2) ? 3 : 0;
+  return tail(2) && tail(3) ? 4 : 0;
+}
+
+ctr::Result<void> check_bytes(std::string_view text) {
+  constexpr std::size_t kBlock = 64;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  std::size_t at = 0;
+  while (at < text.size()) {
+    if (at + kBlock <= text.size() && is_plain_block(bytes + at, kBlock)) {
+      at += kBlock;
+      continue;
+    }
+    const std::size_t end = std::min(text.size(), at + kBlock);
+    while (at < end) {
+      if (is_forbidden(bytes[at])) return at_byte(at, "control character");
+      const std::size_t length = sequence_length(text.substr(at));
+      if (length == 0) return at_byte(at, "invalid UTF-8");
+      at += length;
+    }
+  }
+  return {};
+}
+
+// The four digits after "\u"; nothing if they are not there: RapidJSON reports that.
+std::optional<unsigned> hex4(std::string_view digits) {
+  if (digits.size() < 4) return std::nullopt;
+  unsigned value = 0;
+  for (const char c : digits.substr(0, 4)) {
+    const char lower = static_cast<char>(c | 0x20);
+    if (c >= '0' && c <= '9') {
+      value = value * 16 + static_cast<unsigned>(c - '0');
+    } else if (lower >= 'a' && lower <= 'f') {
+      value = value * 16 + static_cast<unsigned>(lower - 'a') + 10;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return value;
+}
+
+// NUL would cut a C string short; a low surrogate without its high one is no character.
+ctr::Result<void> check_escapes(std::string_view text) {
+  constexpr std::size_t kUnicodeEscape = 6;
+  std::size_t at = text.find('\\');
+  while (at != std::string_view::npos) {
+    std::size_t length = 2;
+    if (text.substr(at + 1, 1) == "u") {
+      const std::optional<unsigned> unit = hex4(text.substr(at + 2));
+      if (unit == 0U) return at_byte(at, "\\u0000 in a string");
+      if (unit >= 0xdc00U && unit <= 0xdfffU) return at_byte(at, "lone surrogate in a string");
+      // RapidJSON checks that a high one is followed by a low one.
+      length = unit >= 0xd800U && unit <= 0xdbffU ? 2 * kUnicodeEscape : kUnicodeEscape;
+    }
+    at = text.find('\\', at + length);
+  }
+  return {};
+}
+
+ctr::Result<void> check_text(std::string_view text) {
+  if (text.size() > kMaxInput) {
+    return ctr::make_error(ctr::Kind::InvalidSpec, "larger than %zu bytes", kMaxInput);
+  }
+  if (text.starts_with("\xef\xbb\xbf")) return at_byte(0, "byte order mark");
+  TRY(check_bytes(text));
+  return check_escapes(text);
+}
+
+// --- while parsing: depth ------------------------------------------------------------------------
+
+// Hands every event on to the document being built, until it nests too deep.
+class DepthGuard {
+ public:
+  using Ch = char;
+  explicit DepthGuard(rapidjson::Document& next) : next_(next) {}
+  bool too_deep() const { return depth_ > kMaxDepth; }
+
+  bool Null() { return next_.Null(); }
+  bool Bool(bool value) { return next_.Bool(value); }
+  bool Int(int value) { return next_.Int(value); }
+  bool Uint(unsigned value) { return next_.Uint(value); }
+  bool Int64(std::int64_t value) { return next_.Int64(value); }
+  bool Uint64(std::uint64_t value) { return next_.Uint64(value); }
+  bool Double(double value) { return next_.Double(value); }
+  bool RawNumber(const char* text, rapidjson::SizeType length, bool copy) {
+    return next_.RawNumber(text, length, copy);
+  }
+  bool String(const char* text, rapidjson::SizeType length, bool copy) {
+    return next_.String(text, length, copy);
+  }
+  bool Key(const char* text, rapidjson::SizeType length, bool copy) {
+    return next_.Key(text, length, copy);
+  }
+  bool StartObject() { return ++depth_ <= kMaxDepth && next_.StartObject(); }
+  bool StartArray() { return ++depth_ <= kMaxDepth && next_.StartArray(); }
+  bool EndObject(rapidjson::SizeType count) {
+    --depth_;
+    return next_.EndObject(count);
+  }
+  bool EndArray(rapidjson::SizeType count) {
+    --depth_;
+    return next_.EndArray(count);
+  }
+
+ private:
+  rapidjson::Document& next_;
+  unsigned depth_ = 0;
+};
+
+// RapidJSON speaks in sentences, our messages continue a line.
+std::string parse_error_text(rapidjson::ParseErrorCode code) {
+  std::string text = rapidjson::GetParseError_En(code);
+  if (text.ends_with('.')) text.pop_back();
+  text.front() = static_cast<char>(text.front() | 0x20);
+  return text;
+}
+
+ctr::Result<void> parse_in_place(char* text, rapidjson::Document& document) {
+  rapidjson::InsituStringStream stream(text);
+  rapidjson::Reader reader;
+  bool too_deep = false;
+  const auto generate = [&](rapidjson::Document& handler) {
+    DepthGuard guard(handler);
+    const auto result =
+        reader.Parse<rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag>(stream, guard);
+    too_deep = guard.too_deep();
+    return !result.IsError();
+  };
+  document.Populate(generate);
+  if (too_deep) {
+    return at_byte(reader.GetErrorOffset(), ctr::strf("nested deeper than %u", kMaxDepth));
+  }
+  if (reader.HasParseError()) {
+    return at_byte(reader.GetErrorOffset(), parse_error_text(reader.GetParseErrorCode()));
+  }
+  return {};
+}
+
+// --- after parsing: duplicate keys -------------------------------------------------------------
+
+constexpr std::size_t kFewMembers = 16;
+
+// The later one of two equal keys, or nullptr. Keys lie in the text, so their addresses tell.
+const char* find_duplicate_of_few(const Node& object) {
+  for (auto one = object.MemberBegin(); one != object.MemberEnd(); ++one) {
+    for (auto other = object.MemberBegin(); other != one; ++other) {
+      if (one->name.GetStringLength() == other->name.GetStringLength() &&
+          text_of(one->name) == text_of(other->name)) {
+        return one->name.GetString();
+      }
+    }
+  }
+  return nullptr;
+}
+
+const char* find_duplicate_of_many(const Node& object) {
+  std::vector<std::string_view> keys;
+  keys.reserve(object.MemberCount());
+  for (const MemberNode& entry : object.GetObject()) keys.push_back(text_of(entry.name));
+  std::sort(keys.begin(), keys.end());
+  const auto twin = std::adjacent_find(keys.begin(), keys.end());
+  return twin == keys.end() ? nullptr : std::max(twin->data(), std::next(twin)->data());
+}
+
+const char* find_duplicate(const Node& value);
+
+const char* find_duplicate_in_object(const Node& object) {
+  const char* found = object.MemberCount() <= kFewMembers ? find_duplicate_of_few(object)
+                                                          : find_duplicate_of_many(object);
+  for (auto entry = object.MemberBegin(); !found && entry != object.MemberEnd(); ++entry) {
+    found = find_duplicate(entry->value);
+  }
+  return found;
+}
+
+// Recursion is bounded: the parser has refused more than kMaxDepth levels.
+const char* find_duplicate(const Node& value) {
+  if (value.IsObject()) return find_duplicate_in_object(value);
+  if (!value.IsArray()) return nullptr;
+  for (const Node& element : value.GetArray()) {
+    if (const char* found = find_duplicate(element)) return found;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+struct Document::Tree {
+  // RapidJSON's vector loads may look at 15 bytes behind the text.
+  static constexpr std::size_t kPadding = 16;
+
+  explicit Tree(std::string input) : text(std::move(input)) { text.append(kPadding, '\0'); }
+
+  std::string text;
+  rapidjson::Document document;
+};
+
+void Document::FreeTree::operator()(Tree* tree) const { delete tree; }
+
+ctr::Result<Document> Document::parse(std::string text) {
+  TRY(check_text(text));
+  std::unique_ptr<Tree, FreeTree> tree(new Tree(std::move(text)));
+  TRY(parse_in_place(tree->text.data(), tree->document));
+  if (const char* key = find_duplicate(tree->document)) {
+    const auto offset = static_cast<std::size_t>(key - tree->text.data());
+    return at_byte(offset, "duplicate key " + ctr::quote(key));
+  }
+  return Document(std::move(tree));
+}
+
+Value Document::root() const { return Value(static_cast<const Node*>(&tree_->document)); }
+
+std::string_view describe(Type type) {
+  switch (type) {
+    case Type::Null:
+      return "null";
+    case Type::Bool:
+      return "a boolean";
+    case Type::Number:
+      return "a number";
+    case Type::String:
+      return "a string";
+    case Type::Array:
+      return "an array";
+    case Type::Object:
+      return "an object";
+  }
+  return "null";
+}
+
+Type Value::type() const {
+  switch (node(node_).GetType()) {
+    case rapidjson::kNullType:
+      return Type::Null;
+    case rapidjson::kFalseType:
+    case rapidjson::kTrueType:
+      return Type::Bool;
+    case rapidjson::kObjectType:
+      return Type::Object;
+    case rapidjson::kArrayType:
+      return Type::Array;
+    case rapidjson::kStringType:
+      return Type::String;
+    case rapidjson::kNumberType:
+      return Type::Number;
+  }
+  return Type::Null;
+}
+
+std::optional<bool> Value::as_bool() const {
+  if (!node(node_).IsBool()) return std::nullopt;
+  return node(node_).GetBool();
+}
+
+std::optional<std::int64_t> Value::as_int64() const {
+  if (!node(node_).IsInt64()) return std::nullopt;
+  return node(node_).GetInt64();
+}
+
+std::optional<std::uint64_t> Value::as_uint64() const {
+  if (!node(node_).IsUint64()) return std::nullopt;
+  return node(node_).GetUint64();
+}
+
+std::optional<std::string_view> Value::as_string() const {
+  if (!node(node_).IsString()) return std::nullopt;
+  return text_of(node(node_));
+}
+
+std::size_t Value::size() const {
+  if (node(node_).IsArray()) return node(node_).Size();
+  return node(node_).IsObject() ? node(node_).MemberCount() : 0;
+}
+
+Value::Elements Value::elements() const {
+  if (!node(node_).IsArray()) return {nullptr, nullptr};
+  return {node(node_).Begin(), node(node_).End()};
+}
+
+Value::Members Value::members() const {
+  // An empty object may have no storage to point at.
+  if (!node(node_).IsObject() || node(node_).ObjectEmpty()) return {nullptr, nullptr};
+  const MemberNode* first = &*node(node_).MemberBegin();
+  return {first, first + node(node_).MemberCount()};
+}
+
+std::optional<Value> Value::find(std::string_view key) const {
+  for (const Member entry : members()) {
+    if (entry.key == key) return entry.value;
+  }
+  return std::nullopt;
+}
+
+Value::Elements::Iterator& Value::Elements::Iterator::operator++() {
+  node_ = static_cast<const Node*>(node_) + 1;
+  return *this;
+}
+
+Value::Members::Iterator& Value::Members::Iterator::operator++() {
+  node_ = static_cast<const MemberNode*>(node_) + 1;
+  return *this;
+}
+
+Member Value::Members::Iterator::operator*() const {
+  return {text_of(member(node_).name), Value(&member(node_).value)};
+}
+
+}  // namespace oci::json

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// One struct per operation. Operations carry data, not policy: who wrote the list decided what
+// happens and in which order; the executor only does it.
+//
+// Paths named `at` are paths of the container: they are resolved inside its root and never leave
+// it. Paths named `from` are the host's. A required field has no default.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "ctrtool/core/kit/caps.h"
+#include "ctrtool/core/kit/cgroup_resources.h"
+#include "ctrtool/core/kit/idmap.h"
+#include "ctrtool/core/kit/rlimit.h"
+#include "ctrtool/core/kit/seccomp.h"
+
+namespace ctr {
+
+// --- the two halves meet -------------------------------------------------------------------------
+
+// Numbered in the order in which they are passed; channel.h has the picture.
+enum class Point : std::uint8_t {
+  IdsMapped = 1,     // parent → child: the ID maps are written
+  CgroupMade = 2,    // parent → child: the limits are set; carries the `tasks` files to join
+  MountsDone = 3,    // child → parent: the tree is complete and the host's root still visible
+  HooksDone = 4,     // parent → child: the runtime-namespace hooks are through
+  SeccompReady = 5,  // parent → child: carries the filter program
+  Ready = 6,         // child → parent: nothing is left that can fail but the start itself
+};
+
+struct Meet {
+  Point point;
+};
+
+// --- namespaces ----------------------------------------------------------------------------------
+
+// Parent: its children are born in this pid namespace; undone after the clone.
+struct EnterPidNamespace {
+  std::string from;
+};
+// Parent: makes the child. `namespaces`: CLONE_NEW* that are new from birth.
+struct Clone {
+  std::uint64_t namespaces;
+};
+// Parent. Directly, or by newuidmap and newgidmap where the caller lacks the privilege.
+struct MapIds {
+  IdMap uids;
+  IdMap gids;
+  bool deny_setgroups = false;
+  bool use_helpers = false;
+};
+// Child.
+struct JoinNamespace {
+  int type;  // one CLONE_NEW*
+  std::string from;
+};
+// Child: several namespaces of one process at once, through its pidfd (Linux 5.8).
+struct JoinProcess {
+  int types;
+};
+struct Unshare {
+  int types;
+};
+// Child: goes on as a child of its own, which takes its place before the parent (CLONE_PARENT): a
+// pid or time namespace counts for children only.
+struct CloneAgain {};
+struct SetTimeOffsets {
+  std::string text;  // as /proc/PID/timens_offsets wants it
+};
+struct BringUpLoopback {};
+struct SetHostname {
+  std::string name;
+};
+struct SetDomainname {
+  std::string name;
+};
+// Child: the IDs 0 of a new or joined user namespace, before anything is made there.
+struct BecomeRoot {
+  bool clear_groups = true;
+};
+
+// --- cgroup --------------------------------------------------------------------------------------
+
+// Parent, before the clone: the v2 directory, so that the child is born in it.
+struct MakeCgroup {
+  std::string path;  // below each hierarchy's mount point
+};
+// Parent: the other hierarchies, and the limits.
+struct LimitCgroup {
+  CgroupResources resources;
+};
+// Child: by its own write to the `tasks` files. The memory hierarchy waits for `Ready`.
+struct JoinCgroup {};
+struct UnshareCgroup {};
+// Parent, after the child is in: ownership of the v2 directory for the container's root.
+struct DelegateCgroup {
+  uid_t uid;
+};
+
+// --- the tree ------------------------------------------------------------------------------------
+
+// What mount_setattr(2) is asked for, and the propagation. Bits are MOUNT_ATTR_* and MS_*.
+struct MountAttrs {
+  std::uint64_t set = 0;
+  std::uint64_t clear = 0;
+  std::uint64_t recursive_set = 0;
+  std::uint64_t recursive_clear = 0;
+  unsigned long propagation = 0;  // one of MS_SHARED..., with or without MS_REC; 0: as it is
+  bool operator==(const MountAttrs&) const = default;
+};
+
+struct SetPropagation {
+  std::string at;
+  unsigned long flags;
+};
+// The container's root, attached over itself; from now on "the root" means this mount.
+struct BindRoot {
+  std::string from;
+};
+// A detached copy of a host path, kept under `slot` until AttachMount. Parent where only it may
+// look (a new user namespace), child otherwise.
+struct OpenSource {
+  unsigned slot;
+  std::string from;
+  bool recursive = false;
+  bool nofollow = false;
+  MountAttrs attrs{};
+};
+struct AttachMount {
+  unsigned slot;
+  std::string at;
+  bool nofollow = false;
+};
+struct BindMount {
+  std::string at;
+  std::string from;
+  bool recursive = false;
+  MountAttrs attrs{};
+  bool from_nofollow = false;
+  bool at_nofollow = false;
+};
+struct MountFs {
+  std::string at;
+  std::string type;
+  std::string source;
+  unsigned long flags = 0;  // MS_*
+  std::string data;
+  MountAttrs attrs{};           // what mount(2) cannot say: recursive bits, propagation
+  bool copy_up = false;         // a tmpfs that starts with what it covers (tmpcopyup)
+  bool real_directory = false;  // refuse a link on the way: /proc and /sys (CVE-2019-16884)
+  std::string else_bind;  // not permitted: bind this host path instead (sysfs in a user namespace)
+};
+// The container's own view of the cgroups, as this host has them.
+struct MountCgroups {
+  std::string at;
+  unsigned long flags = 0;
+  MountAttrs attrs{};
+  bool own_namespace = false;  // a cgroup namespace shows only its part; else it is bound
+  bool v2_only = false;
+};
+// Attributes of a mount that exists (a deferred read-only, for one).
+struct SetMountAttrs {
+  std::string at;
+  MountAttrs attrs{};
+};
+struct MakeDirectory {
+  std::string at;
+  mode_t mode = 0755;
+};
+struct MakeSymlink {
+  std::string at;
+  std::string target;
+  bool replace = false;
+};
+struct MakeDevice {
+  std::string at;
+  mode_t type;  // S_IFCHR, S_IFBLK, S_IFIFO
+  unsigned major = 0;
+  unsigned minor = 0;
+  mode_t mode = 0666;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  bool by_bind = false;  // the host's own node, where mknod is not for us
+};
+struct MaskPath {
+  std::string at;
+};
+struct MakeReadonly {
+  std::string at;  // a missing path is skipped
+};
+struct WriteSysctl {
+  std::string key;  // with slashes: net/ipv4/ip_forward
+  std::string value;
+};
+struct PivotRoot {
+  bool by_move = false;  // MS_MOVE and chroot, where pivot_root cannot (initramfs)
+};
+struct ChangeRoot {  // chroot only: there is no mount namespace
+  std::string from;
+};
+
+// --- the process ---------------------------------------------------------------------------------
+
+struct OpenTerminal {
+  uid_t uid = 0;
+  std::uint16_t rows = 0;
+  std::uint16_t columns = 0;
+  bool on_console = true;  // bind it on /dev/console too: init, not exec
+};
+struct NewSession {};
+// fds 0 to 2 to the container's user; terminals and /dev/null stay as they are.
+struct ChownStdio {
+  uid_t uid;
+  gid_t gid;
+};
+struct JoinSessionKeyring {
+  std::string name;
+};
+struct SetOomScoreAdj {  // parent
+  int value;
+};
+struct RaiseRlimits {  // parent: hard limits that a user namespace's root could not raise
+  std::vector<RlimitSetting> limits;
+};
+struct SetRlimits {
+  std::vector<RlimitSetting> limits;
+};
+struct DropBounding {
+  CapSet keep;
+};
+struct SetUser {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  bool set_groups = true;  // false: setgroups is denied here, or the caller's groups are to stay
+  mode_t umask = 022;
+};
+// The working directory, checked to be inside the root (CVE-2024-21626).
+struct ChangeDirectory {
+  std::string at;
+};
+// Looks argv[0] up as execvp would, so that create can say what is missing.
+struct FindProgram {};
+struct SetNoNewPrivileges {};
+struct CompileSeccomp {  // parent
+  SeccompProfile profile;
+};
+struct InstallSeccomp {};
+struct SetCapabilities {
+  CapSets sets;
+};
+// Waits for `start`.
+struct WaitForStart {};
+struct Execute {};
+
+// --- hooks ---------------------------------------------------------------------------------------
+
+enum class HookStage : std::uint8_t {
+  Prestart,
+  CreateRuntime,
+  CreateContainer,
+  StartContainer,
+  Poststart,
+  Poststop,
+};
+
+struct Hook {
+  std::string path;
+  std::vector<std::string> args;
+  std::optional<std::vector<std::string>> env;  // absent: the caller's own
+  std::optional<int> timeout_s;
+  bool operator==(const Hook&) const = default;
+};
+
+struct RunHooks {
+  HookStage stage;
+  std::vector<Hook> hooks;
+};
+
+using Op =
+    std::variant<Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare,
+                 CloneAgain, SetTimeOffsets, BringUpLoopback, SetHostname, SetDomainname,
+                 BecomeRoot, MakeCgroup, LimitCgroup, JoinCgroup, UnshareCgroup, DelegateCgroup,
+                 SetPropagation, BindRoot, OpenSource, AttachMount, BindMount, MountFs,
+                 MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink, MakeDevice, MaskPath,
+                 MakeReadonly, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal, NewSession,
+                 ChownStdio, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits,
+                 DropBounding, SetUser, ChangeDirectory, FindProgram, SetNoNewPrivileges,
+                 CompileSeccomp, InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
+
+// "mount_fs": the operation's name in plans.
+std::string_view op_name(const Op& op);
+// One line: bind "/data" on "/srv", ro nosuid, recursive.
+std::string describe(const Op& op);
+
+}  // namespace ctr

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// One container's cgroup: the directory of the same path in every hierarchy of the host.
+//
+// Life: survey() says what is there; save its answer; create() makes the v2 directory, so that the
+// container's process can be born in it (clone3, CLONE_INTO_CGROUP); create_v1() makes the others
+// and apply() sets the limits while the process is already at work; the process then joins the v1
+// hierarchies itself, by writing "0" to the files of open_tasks(). A thread that moves only itself
+// does not take the kernel's global lock; writing another one's pid to cgroup.procs does, and waits
+// milliseconds for it. At the end kill_all() and remove().
+//
+// A runtime killed at any moment leaves nothing that open(saved record) and remove() do not find.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ctrtool/core/base/fd.h"
+#include "ctrtool/core/base/result.h"
+#include "ctrtool/core/kit/cgroup_layout.h"
+#include "ctrtool/core/kit/cgroup_resources.h"
+
+namespace ctr {
+
+// What the state keeps of a cgroup.
+struct CgroupRecord {
+  std::string path;  // as normalize_cgroup_path() gives it; empty: no cgroup
+  // By CgroupHierarchy::name: how many leading components of `path` existed before the container.
+  // Those are never removed. Not listed: none.
+  std::map<std::string, unsigned> existed;
+
+  bool operator==(const CgroupRecord&) const = default;
+};
+
+class Cgroup {
+ public:
+  // The cgroup's directory in one hierarchy.
+  struct Place {
+    CgroupHierarchy hierarchy;
+    std::string dir;       // mount point and path
+    unsigned existed = 0;  // components of the path that are not ours to remove
+  };
+
+  // No cgroup: everything succeeds and does nothing, but limits are refused.
+  Cgroup() = default;
+
+  // Looks only. Refuses a cgroup with processes in it, a frozen one and one below a frozen one; an
+  // existing empty one will be used, and kept in the end.
+  static Result<CgroupRecord> survey(const CgroupLayout& layout, const std::string& path);
+
+  // The v2 side, with its missing parents, and the usual controllers enabled down to it. Nothing
+  // remains if it fails. Kind::Unsupported: this user may not make cgroups here.
+  static Result<Cgroup> create(const CgroupLayout& layout, const CgroupRecord& record);
+  // A cgroup that is, or may be, there: directories that are missing do not matter.
+  static Result<Cgroup> open(const CgroupLayout& layout, const CgroupRecord& record);
+
+  const CgroupRecord& record() const { return record_; }
+  const std::vector<Place>& places() const { return places_; }
+  // For CLONE_INTO_CGROUP; not valid where there is no v2 hierarchy.
+  BorrowedFd v2_dir() const { return v2_dir_.borrow(); }
+
+  // The other hierarchies. If it fails, remove() takes away what it has made.
+  Result<void> create_v1();
+  // Sets all limits. If it fails in stage Update, the values it has changed are set back as far as
+  // that is possible.
+  Result<void> apply(const CgroupResources& resources, CgroupStage stage = CgroupStage::Fresh);
+
+  // The v1 `tasks` files, open for writing; the memory hierarchy's is last, to be written at the
+  // very end, so that setting up the container is not charged to it.
+  Result<std::vector<UniqueFd>> open_tasks() const;
+  // Moves another process. Slow; for when it cannot move itself.
+  Result<void> attach(pid_t pid) const;
+
+  // Ownership for a delegated container: v2 only, the directory and the files that the kernel lists
+  // in /sys/kernel/cgroup/delegate. Nothing happens on v1, where delegation is not safe.
+  Result<void> delegate(uid_t uid, gid_t gid) const;
+
+  // Returns when all processes have stopped (or run again). A cgroup that does not freeze in time
+  // is thawed again, and that is an error.
+  Result<void> set_frozen(bool on) const;
+  Result<bool> frozen() const;
+
+  // Every process here and below, sorted. Those of foreign pid namespaces have no number for us and
+  // are left out.
+  Result<std::vector<pid_t>> procs() const;
+  // True when a process is here or below, whatever its pid namespace (as far as the kernel tells).
+  Result<bool> populated() const;
+  // Signals every process here and below, our own excepted. SIGKILL: thaws what is frozen on v1,
+  // and repeats until nobody is left.
+  Result<void> kill_all(int signal) const;
+
+  // The directories this container has made, and all below them. Waits a while for those that are
+  // still busy. Missing ones are fine.
+  Result<void> remove() const;
+
+ private:
+  static Result<Cgroup> prepare(const CgroupLayout& layout, const CgroupRecord& record);
+  const Place* find(std::string_view controller) const;
+
+  CgroupLayout layout_;
+  CgroupRecord record_;
+  std::vector<Place> places_;  // as layout_.hierarchies
+  UniqueFd v2_dir_;
+};
+
+}  // namespace ctr

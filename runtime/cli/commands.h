@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The subcommands: one table, one function per command, each in the file of its name.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "ctrtool/core/base/log.h"
+#include "ctrtool/core/base/result.h"
+#include "runtime/cli/global.h"
+#include "runtime/cli/options.h"
+
+namespace oci::cli {
+
+struct CommandContext {
+  const GlobalOptions& options;
+  const ctr::Log& log;
+};
+
+// Answers the exit status. `words` are those behind the command's name. An error is reported by
+// run_command(), once: commands neither print nor log their own failure.
+using CommandFunction = ctr::Result<int>(const CommandContext& context, const Words& words);
+
+struct Command {
+  const char* name;
+  CommandFunction* run;
+  const char* help;        // one line
+  int failure_status = 1;  // `exec` answers 255 when the program did not run
+};
+
+std::span<const Command> commands();  // sorted by name
+const Command* find_command(std::string_view name);
+std::string commands_help();
+std::string man_page(const Command& command);  // "ocictr-create.8"
+
+// words: the command's name and what follows. Reports a failure and answers the exit status.
+int run_command(const CommandContext& context, const Words& words);
+
+// The whole program behind main(): all words but the program's name.
+int run_ocictr(const Words& words);
+
+CommandFunction help;
+
+}  // namespace oci::cli

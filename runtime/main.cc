@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only main: one binary that is the OCI runtime, and ctrtool when it is called so.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <exception>
+#include <new>
+
+#include "ctrtool/applets.h"
+#include "runtime/cli/commands.h"
+
+namespace {
+
+const char* base_name(const char* path) {
+  const char* slash = std::strrchr(path, '/');
+  return slash != nullptr ? slash + 1 : path;
+}
+
+bool called_as_ctrtool(const char* program) {
+  const char* name = base_name(program);
+  return std::strncmp(name, "ctrtool", std::strlen("ctrtool")) == 0 || ctr::is_applet(name);
+}
+
+// A caller may have closed 0, 1 or 2: the first file we open would become the container's stdout.
+bool guard_standard_fds() {
+  while (true) {
+    const int fd = ::open("/dev/null", O_RDWR | O_NOCTTY);
+    if (fd < 0) return false;
+    if (fd > STDERR_FILENO) {
+      ::close(fd);
+      return true;
+    }
+  }
+}
+
+// A reader that went away (a hook that ignores its stdin) and a file size limit must be errors we
+// can report and clean up after, not our death. Inherited by execve, so the executor sets every
+// signal back to its default for the container's processes.
+void ignore_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
+}
+
+int run_oci(int argc, char** argv) {
+  if (!guard_standard_fds()) return 1;
+  ignore_signals();
+  ::umask(022);  // a caller's 777 must not make directories that we cannot enter
+  oci::cli::Words words;
+  for (int i = 1; i < argc; ++i) words.emplace_back(argv[i]);
+  return oci::cli::run_ocictr(words);
+}
+
+int dispatch(int argc, char** argv) {
+  if (argc > 0 && called_as_ctrtool(argv[0])) return ctr::ctrtool_main(argc, argv);
+  if (argc > 1 && std::strcmp(argv[1], "ctrtool") == 0)
+    return ctr::ctrtool_main(argc - 1, argv + 1);
+  return run_oci(argc, argv);
+}
+
+void complain(const char* text) {
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, std::strlen(text));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return dispatch(argc, argv);
+  } catch (const std::bad_alloc&) {
+    complain("ocictr: out of memory\n");
+  } catch (const std::exception& error) {
+    complain("ocictr: internal error: ");
+    complain(error.what());
+    complain("\n");
+  }
+  return 1;
+}

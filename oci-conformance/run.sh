@@ -1,0 +1,329 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Runs the OCI runtime-tools validation programs against one or more runtimes:
+#   run.sh [--strict] [--only PATTERN] [--jobs N] [--markdown] [RUNTIME]...
+#
+# RUNTIME is a path or a name in PATH; default: build/ocictr of this repository. See README.md.
+#   --strict    fail when the first runtime's verdicts differ from expected.txt, in either direction
+#   --only      only the programs whose name matches this shell pattern
+#   --jobs      programs at a time (default: twice the processors; most of their time is spent waiting)
+#   --markdown  the table as README.md has it
+set -eu -o pipefail
+shopt -s nullglob
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/ocictr-conformance
+SOURCE=golang-github-opencontainers-runtime-tools
+SUITE=trixie
+TIMEOUT=90
+
+PACKAGES=(
+  golang-go golang-github-blang-semver-dev golang-github-google-uuid-dev
+  golang-github-hashicorp-go-multierror-dev golang-github-mrunalp-fileutils-dev
+  golang-github-opencontainers-selinux-dev golang-github-opencontainers-specs-dev
+  golang-github-sirupsen-logrus-dev golang-github-urfave-cli-dev
+  golang-github-xeipuuv-gojsonschema-dev golang-gocapability-dev golang-golang-x-sys-dev
+  busybox-static iproute2 jq util-linux xz-utils
+)
+
+# Programs that look at controllers which most machines have in no v1 hierarchy.
+declare -A NEEDS_V1=(
+  [linux_cgroups_network]=net_cls,net_prio [linux_cgroups_relative_network]=net_cls,net_prio
+  [linux_cgroups_hugetlb]=hugetlb [linux_cgroups_relative_hugetlb]=hugetlb
+)
+
+# Programs that want every capability, which root may lack where a hypervisor or engine has cut them.
+declare -A NEEDS_CAPABILITIES=([process_capabilities]=1)
+
+die() {
+  echo "run.sh: $*" >&2
+  exit 2
+}
+
+log() { echo "== $*" >&2; }
+
+# --- getting and building the programs --------------------------------------------------------
+
+install_packages() {
+  local missing=() name
+  for name in "${PACKAGES[@]}"; do
+    dpkg-query -W -f '${Status}' "$name" 2> /dev/null | grep -q 'ok installed' || missing+=("$name")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  log "installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get install -qq -y --no-install-recommends "${missing[@]}" > /dev/null 2>&1 ||
+    { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}" > /dev/null; } ||
+    die "cannot install ${missing[*]}"
+}
+
+# The mirror this machine already trusts, whichever it is.
+debian_mirror() {
+  apt-get indextargets --format '$(ORIGIN) $(LABEL) $(SITE)' 'Identifier: Packages' |
+    awk '$1 == "Debian" && $2 == "Debian" { print $3; exit }'
+}
+
+# apt with lists, cache and sources of its own: the machine's configuration is neither read nor changed.
+private_apt() {
+  apt-get -q -o Dir::Etc::sourcelist="$CACHE/apt/sources.list" -o Dir::Etc::sourceparts=- \
+    -o Dir::State::lists="$CACHE/apt/lists" -o Dir::Cache="$CACHE/apt/cache" -o APT::Sandbox::User=root "$@"
+}
+
+fetch_source() {
+  local tarballs=("$CACHE/$SOURCE"_*.orig.tar.xz) mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+  if [ ${#tarballs[@]} = 0 ]; then
+    mirror=$(debian_mirror)
+    [ -n "$mirror" ] || { apt-get update -qq && mirror=$(debian_mirror); }
+    [ -n "$mirror" ] || die "this machine has no Debian mirror among its apt sources"
+    log "fetching $SOURCE"
+    mkdir -p "$CACHE/apt/lists/partial" "$CACHE/apt/cache/archives/partial"
+    echo "deb-src [signed-by=$keyring] $mirror $SUITE main" > "$CACHE/apt/sources.list"
+    private_apt update > "$CACHE/apt/log" 2>&1 &&
+      (cd "$CACHE" && private_apt source --download-only --tar-only "$SOURCE" >> "$CACHE/apt/log" 2>&1) ||
+      die "cannot fetch $SOURCE: see $CACHE/apt/log"
+    rm -rf "$CACHE/apt/lists" "$CACHE/apt/cache"
+    tarballs=("$CACHE/$SOURCE"_*.orig.tar.xz)
+  fi
+  [ ${#tarballs[@]} = 1 ] || die "expected one source archive in $CACHE, found ${#tarballs[@]}"
+  TARBALL=${tarballs[0]}
+}
+
+# Go raises the soft limit on open files of every program that it starts; runtimetest then finds a
+# limit that no runtime has set. The standard library is compiled without that initializer.
+overlay_go() {
+  local file root
+  root=$(go env GOROOT)
+  for file in os/rlimit.go syscall/rlimit.go; do
+    [ -e "$root/src/$file" ] || continue
+    sed 's/^func init()/func raiseFileLimit()/' "$root/src/$file" > "$CACHE/gopath/${file/\//-}"
+    jq -n --arg from "$root/src/$file" --arg to "$CACHE/gopath/${file/\//-}" '{($from): $to}'
+  done | jq -s '{Replace: (add // {})}' > "$CACHE/gopath/overlay.json"
+}
+
+# The source has root filesystems for two architectures only; the programs ask for little of them.
+unpack_rootfs() {
+  local archive=$1 tree=$2
+  rm -rf "$tree" && mkdir -p "$tree"
+  if [ -e "$archive" ]; then
+    tar -C "$tree" -xf "$archive"
+  else
+    mkdir -p "$tree"/{bin,dev,etc,proc,sys,tmp,root}
+    cp "$(command -v busybox)" "$tree/bin/busybox"
+    busybox --list | grep -vx busybox | xargs -I{} ln -s busybox "$tree/bin/{}"
+  fi
+}
+
+# Every program runs in a directory that holds runtimetest and a root filesystem, by default this one.
+# It has runtimetest in it because misc_props runs that without putting it there.
+# pidfile wants to signal a container while it runs, and runs `true` in it: there it takes its time.
+# poststart takes the order in which two shells write for the order in which they were started.
+make_work() {
+  local archive=$1 name=${1##*/} tree=$CACHE/rootfs
+  unpack_rootfs "$archive" "$tree"
+  cp "$CACHE/bin/runtimetest" "$tree/"
+  pack_work default
+  rm "$tree/bin/true" && printf '#!/bin/sh\nexec sleep 5\n' > "$tree/bin/true" && chmod 755 "$tree/bin/true"
+  pack_work pidfile
+  rm "$tree/bin/sh"
+  cat > "$tree/bin/sh" << 'END'
+#!/bin/busybox sh
+case $* in *"post-start called"*) /bin/busybox sleep 0.5 ;; esac
+exec /bin/busybox sh "$@"
+END
+  chmod 755 "$tree/bin/sh"
+  pack_work poststart
+  rm -rf "$tree"
+}
+
+# Not compressed, whatever the name says: it is unpacked for every container.
+pack_work() {
+  mkdir -p "$CACHE/work/$1"
+  cp "$CACHE/bin/runtimetest" "$CACHE/work/$1/"
+  tar -C "$tree" -cf "$CACHE/work/$1/$name" .
+}
+
+build() {
+  local key tree=$CACHE/gopath/src/github.com/opencontainers/runtime-tools shim=$CACHE/gopath/src/github.com/mndrix/tap-go
+  key=$(cat "$TARBALL" "$HERE/tap/tap.go" "$0" <(go version) | sha256sum)
+  [ "$(cat "$CACHE/built" 2> /dev/null)" != "$key" ] || return 0
+  log "building the validation programs"
+  rm -rf "$CACHE/gopath" "$CACHE/bin" "$CACHE/work"
+  mkdir -p "$tree" "$shim" "$CACHE/bin"
+  tar -C "$tree" --strip-components=1 -xf "$TARBALL"
+  cp "$HERE/tap/tap.go" "$shim/"
+  overlay_go
+  (
+    cd "$tree"
+    export GOPATH=$CACHE/gopath:/usr/share/gocode GO111MODULE=off GOFLAGS= GOCACHE=$CACHE/gocache CGO_ENABLED=0
+    nice go build -overlay "$CACHE/gopath/overlay.json" -o "$CACHE/bin/" ./validation/... ./cmd/runtimetest
+  )
+  make_work "$tree/rootfs-$(go env GOARCH).tar.gz"
+  echo "$key" > "$CACHE/built"
+}
+
+# --- running ---------------------------------------------------------------------------------
+
+list_programs() {
+  local path
+  for path in "$CACHE"/bin/*; do
+    case ${path##*/} in
+      runtimetest) ;;
+      # shellcheck disable=SC2254 # it is a pattern
+      $ONLY) echo "${path##*/}" ;;
+    esac
+  done
+}
+
+has_all_capabilities() {
+  [ $((16#$(awk '/^CapEff:/ { print $2 }' /proc/self/status))) = $(((2 << $(cat /proc/sys/kernel/cap_last_cap)) - 1)) ]
+}
+
+# Bundles are made in the sandbox's own /tmp.
+run_program() {
+  local program=$1 runtime=$2 result=$3/$1 options=() dir status=0 work=$CACHE/work/default
+  [ ! -d "$CACHE/work/$program" ] || work=$CACHE/work/$program
+  for dir in "$CACHE" "$(dirname "$runtime")"; do
+    case $dir/ in /tmp/* | /run/* | /dev/*) options+=(--keep "$dir") ;; esac
+  done
+  [ -z "${NEEDS_V1[$program]-}" ] || options+=(--v1 "${NEEDS_V1[$program]}")
+  if [ -n "${NEEDS_CAPABILITIES[$program]-}" ] && ! has_all_capabilities; then options+=(--userns); fi
+  (
+    cd "$work"
+    unset XDG_RUNTIME_DIR NOTIFY_SOCKET LISTEN_FDS LISTEN_PID LISTEN_FDNAMES TMPDIR
+    RUNTIME=$runtime exec "$HERE/sandbox.sh" --timeout "$TIMEOUT" "${options[@]}" "$CACHE/bin/$program"
+  ) > "$result.out" 2> "$result.err" < /dev/null || status=$?
+  judge "$program" "$result" "$status" > "$result.verdict"
+}
+
+# One line: PROGRAM VERDICT OK NOT-OK SKIPPED NOTE...
+judge() {
+  awk -v program="$1" -v status="$3" '
+    FILENAME ~ /\.err$/ { if ($0 !~ /^$|^exit status/) said = $0; if (/^WARNING/) warned = $0; next }
+    /^TAP version/ { ++reports; next }
+    /^1\.\.[0-9]+$/ { ++plans; next }
+    /^ok .*# SKIP/ || /^not ok .*# TODO/ { ++skipped; next }
+    /^ok / { ++good; next }
+    /^not ok / { ++bad; if (note == "") { note = $0; sub(/^not ok [0-9]+ (- )?/, "", note) } next }
+    /"error": *"./ { if (error == "") { error = $0; sub(/.*"error": *"/, "", error); sub(/",?$/, "", error) } }
+    END {
+      points = good + bad + skipped
+      verdict = "fail"
+      if (said == "") said = error
+      if (warned != "" && error == "") error = warned
+      if (status == 124 || status == 137) note = "ran out of time"
+      else if (status != 0) { if (note == "" || note ~ /^exit status/) note = said != "" ? said : "exit status " status }
+      else if (bad) { if (note ~ /^exit status/ && said != "") note = said }
+      else if (plans < reports) note = said != "" ? said : "stopped before its end"
+      else if (points) { verdict = good ? "pass" : "skip" }
+      # No points: such a program speaks only when something is wrong. What the runtime says to it
+      # passes through its standard error and does not count ...
+      else if (reports) { if (error == "") verdict = "pass"; else note = error }
+      # ... or, when what it wants is a refusal, by its exit status alone.
+      else if (program ~ /_fail$/) verdict = "pass"
+      else note = "printed nothing"
+      if (verdict == "pass") note = ""
+      sub(/\\n.*/, "", note)
+      gsub(/[|\\]/, "", note)
+      gsub(/\/tmp\/ocitest[0-9]+/, "BUNDLE", note)
+      gsub(/[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+/, "ID", note)
+      printf "%s %s %d %d %d %s\n", program, verdict, good, bad, skipped, substr(note, 1, 150)
+    }' "$2.err" "$2.out"
+}
+
+run_all() {
+  local runtime=$1 results=$2 program running=0
+  rm -rf "$results" && mkdir -p "$results"
+  for program in "${PROGRAMS[@]}"; do
+    if [ "$running" -ge "$JOBS" ]; then wait -n || true; else running=$((running + 1)); fi
+    run_program "$program" "$runtime" "$results" &
+  done
+  wait
+  for program in "${PROGRAMS[@]}"; do cat "$results/$program.verdict"; done > "$results/summary"
+}
+
+# --- reporting -------------------------------------------------------------------------------
+
+totals() {
+  awk '{ ++n[$2] } END { printf "%d passed, %d failed, %d skipped\n", n["pass"], n["fail"], n["skip"] }' "$1"
+}
+
+print_table() {
+  awk 'BEGIN { printf "%-34s %-7s %5s %6s %7s  %s\n", "PROGRAM", "VERDICT", "OK", "NOT OK", "SKIPPED", "FIRST FAILURE" }
+       { note = $0; for (i = 1; i <= 5; ++i) sub(/^[^ ]+ /, "", note)
+         printf "%-34s %-7s %5d %6d %7d  %s\n", $1, $2, $3, $4, $5, note }' "$1"
+  totals "$1"
+}
+
+# One column for each runtime: verdict and points that were ok of those that were judged.
+print_markdown() {
+  local names=() files=() runtime
+  for runtime in "$@"; do
+    names+=("$(basename "$runtime")")
+    files+=("$CACHE/results/$(basename "$runtime")/summary")
+  done
+  { printf '| program |'; printf ' %s |' "${names[@]}"; echo
+    printf '|---|'; printf -- '---|%.0s' "${names[@]}"; echo; }
+  awk '{ cell[$1] = cell[$1] " " ($2 == "pass" ? "pass" : "**" $2 "**") ($3 + $4 ? " " $3 "/" ($3 + $4) : "") " |" }
+       FNR == NR { order[++n] = $1 }
+       { total[FILENAME, $2]++ }
+       END { for (i = 1; i <= n; ++i) print "| " order[i] " |" cell[order[i]]
+             printf "| **passed, failed, skipped** |"
+             for (i = 1; i < ARGC; ++i)
+               printf " %d, %d, %d |", total[ARGV[i], "pass"], total[ARGV[i], "fail"], total[ARGV[i], "skip"]
+             print "" }' "${files[@]}"
+}
+
+cgroup_layout() {
+  [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] && echo v2 || echo v1
+}
+
+# expected.txt: PROGRAM VERDICT REASON; with @v1 or @v2 after the verdict, for that layout only.
+compare() {
+  awk -v layout="@$(cgroup_layout)" -v expectations="$HERE/expected.txt" '
+    FILENAME == expectations { if ($0 !~ /^#/ && NF >= 2) {
+                  verdict = $2; where = ""
+                  if (split(verdict, part, "@") == 2) { verdict = part[1]; where = "@" part[2] }
+                  if (where == "" && !($1 in special) || where == layout) expected[$1] = verdict
+                  if (where == layout) special[$1] = 1 }
+                next }
+    { seen[$1] = 1
+      if (!($1 in expected)) { print $1 ": " $2 ", not in expected.txt"; bad = 1 }
+      else if (expected[$1] != $2) { print $1 ": " $2 ", expected " expected[$1]; bad = 1 } }
+    END { exit bad }' "$HERE/expected.txt" "$1"
+}
+
+main() {
+  local strict=0 markdown=0 runtimes=() runtime path differs=0
+  ONLY='*' JOBS=$((2 * $(nproc)))
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --strict) strict=1 ;;
+      --markdown) markdown=1 ;;
+      --only) ONLY=$2; shift ;;
+      --jobs) JOBS=$2; shift ;;
+      --help | -h) sed -n '3,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+      -*) die "unknown option $1" ;;
+      *) runtimes+=("$1") ;;
+    esac
+    shift
+  done
+  [ "$(id -u)" = 0 ] || die "needs root: containers, namespaces and cgroups are the subject"
+  [ ${#runtimes[@]} -gt 0 ] || runtimes=("$HERE/../build/ocictr")
+  mkdir -p "$CACHE"
+  install_packages
+  fetch_source
+  build
+  mapfile -t PROGRAMS < <(list_programs)
+  [ ${#PROGRAMS[@]} -gt 0 ] || die "no program matches $ONLY"
+  for runtime in "${runtimes[@]}"; do
+    path=$(command -v "$runtime") && path=$(realpath "$path") || die "no runtime $runtime"
+    log "$path: $("$path" --version | head -n 1)"
+    run_all "$path" "$CACHE/results/$(basename "$runtime")"
+    [ $markdown = 1 ] || print_table "$CACHE/results/$(basename "$runtime")/summary"
+  done
+  [ $markdown = 0 ] || print_markdown "${runtimes[@]}"
+  compare "$CACHE/results/$(basename "${runtimes[0]}")/summary" || differs=1
+  [ $strict = 0 ] || [ $differs = 0 ] || exit 1
+}
+
+main "$@"

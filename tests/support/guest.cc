@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program inside: a small static binary that tells what it sees, one "key value" per line, and
+// does a few things on demand. Answers come from the kernel, not from a shell's idea of it.
+//
+//   guest report            everything below
+//   guest exit N            guest signal N          guest hold [SECONDS]
+//   guest fds               guest open r|w|rw PATH  guest syscall NUMBER
+//   guest alloc MIB         guest fork COUNT        guest wait-term
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <initializer_list>
+
+extern char** environ;
+
+namespace {
+
+void show_ids() {
+  uid_t real = 0, effective = 0, saved = 0;
+  getresuid(&real, &effective, &saved);
+  printf("uid %u %u %u\n", real, effective, saved);
+  gid_t rgid = 0, egid = 0, sgid = 0;
+  getresgid(&rgid, &egid, &sgid);
+  printf("gid %u %u %u\n", rgid, egid, sgid);
+  gid_t groups[256];
+  const int count = getgroups(256, groups);
+  printf("groups");
+  for (int i = 0; i < count; ++i) printf(" %u", groups[i]);
+  printf("\npid %d\nppid %d\nsid %d\npgid %d\n", getpid(), getppid(), getsid(0), getpgrp());
+}
+
+void copy_file(const char* key, const char* path) {
+  FILE* file = fopen(path, "re");
+  if (file == nullptr) {
+    printf("%s ? %s\n", key, strerror(errno));
+    return;
+  }
+  char line[4096];
+  while (fgets(line, sizeof line, file) != nullptr) {
+    line[strcspn(line, "\n")] = 0;
+    printf("%s %s\n", key, line);
+  }
+  fclose(file);
+}
+
+// The lines of /proc/self/status that matter, as "status.NAME VALUE".
+void show_status() {
+  static const char* const kWanted[] = {"CapInh",
+                                        "CapPrm",
+                                        "CapEff",
+                                        "CapBnd",
+                                        "CapAmb",
+                                        "NoNewPrivs",
+                                        "Seccomp",
+                                        "SigBlk",
+                                        "SigIgn",
+                                        "Umask",
+                                        "Cpus_allowed_list",
+                                        "THP_enabled",
+                                        "NSpid"};
+  FILE* file = fopen("/proc/self/status", "re");
+  char line[4096];
+  while (file != nullptr && fgets(line, sizeof line, file) != nullptr) {
+    line[strcspn(line, "\n")] = 0;
+    char* colon = strchr(line, ':');
+    if (colon == nullptr) continue;
+    *colon = 0;
+    for (const char* wanted : kWanted)
+      if (strcmp(line, wanted) == 0)
+        printf("status.%s %s\n", line, colon + 1 + strspn(colon + 1, "\t "));
+  }
+  if (file != nullptr) fclose(file);
+}
+
+void show_limits() {
+  static const struct {
+    const char* name;
+    __rlimit_resource which;
+  } kLimits[] = {{"AS", RLIMIT_AS},
+                 {"CORE", RLIMIT_CORE},
+                 {"CPU", RLIMIT_CPU},
+                 {"DATA", RLIMIT_DATA},
+                 {"FSIZE", RLIMIT_FSIZE},
+                 {"MEMLOCK", RLIMIT_MEMLOCK},
+                 {"NOFILE", RLIMIT_NOFILE},
+                 {"NPROC", RLIMIT_NPROC},
+                 {"STACK", RLIMIT_STACK},
+                 {"NICE", RLIMIT_NICE},
+                 {"SIGPENDING", RLIMIT_SIGPENDING}};
+  for (const auto& limit : kLimits) {
+    rlimit value{};
+    getrlimit(limit.which, &value);
+    printf("rlimit.%s %lld %lld\n", limit.name, static_cast<long long>(value.rlim_cur),
+           static_cast<long long>(value.rlim_max));
+  }
+}
+
+void show_fds() {
+  DIR* dir = opendir("/proc/self/fd");
+  if (dir == nullptr) {
+    for (int fd = 0; fd < 1024; ++fd)
+      if (fcntl(fd, F_GETFD) >= 0) printf("fd %d ?\n", fd);
+    return;
+  }
+  while (const dirent* entry = readdir(dir)) {
+    const int fd = atoi(entry->d_name);
+    if (entry->d_name[0] == '.' || fd == dirfd(dir)) continue;
+    char path[64];
+    char target[4096];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    const ssize_t size = readlink(path, target, sizeof target - 1);
+    target[size < 0 ? 0 : size] = 0;
+    printf("fd %d %s\n", fd, target);
+  }
+  closedir(dir);
+}
+
+void show_namespaces() {
+  static const char* const kNames[] = {"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"};
+  for (const char* name : kNames) {
+    char path[64];
+    char target[256];
+    snprintf(path, sizeof path, "/proc/self/ns/%s", name);
+    const ssize_t size = readlink(path, target, sizeof target - 1);
+    target[size < 0 ? 0 : size] = 0;
+    printf("ns.%s %s\n", name, target);
+  }
+}
+
+void show_tty() {
+  winsize size{};
+  if (ioctl(0, TIOCGWINSZ, &size) != 0) {
+    printf("tty no\n");
+    return;
+  }
+  char name[256] = "?";
+  ttyname_r(0, name, sizeof name);
+  struct stat info {};
+  fstat(0, &info);
+  struct stat console {};
+  const bool has_console = stat("/dev/console", &console) == 0;
+  printf("tty %s rows %d cols %d uid %u gid %u mode %o\n", name, size.ws_row, size.ws_col,
+         info.st_uid, info.st_gid, info.st_mode & 07777);
+  printf("tty.controlling %s\n", tcgetsid(0) == getsid(0) ? "yes" : "no");
+  printf("tty.console %s\n", has_console && console.st_rdev == info.st_rdev ? "same" : "other");
+}
+
+void show_keyring() {
+  char text[1024];
+  const long size =
+      syscall(SYS_keyctl, KEYCTL_DESCRIBE, KEY_SPEC_SESSION_KEYRING, text, sizeof text);
+  printf("keyring %s\n", size < 0 ? strerror(errno) : text);
+}
+
+void show_names() {
+  utsname names{};
+  uname(&names);
+  printf("hostname %s\ndomainname %s\n", names.nodename, names.domainname);
+  char cwd[4096];
+  printf("cwd %s\n", getcwd(cwd, sizeof cwd) == nullptr ? strerror(errno) : cwd);
+  struct stat root {};
+  struct stat here {};
+  stat("/", &root);
+  stat(".", &here);
+  printf("root.uid %u\ncwd.inode %llu\n", root.st_uid,
+         static_cast<unsigned long long>(here.st_ino));
+}
+
+void show_scheduling() {
+  sched_param parameters{};
+  sched_getparam(0, &parameters);
+  printf("sched %d priority %d nice %d\n", sched_getscheduler(0), parameters.sched_priority,
+         getpriority(PRIO_PROCESS, 0));
+  printf("ioprio %ld\n", syscall(SYS_ioprio_get, 1, 0));
+  printf("personality %x\n", personality(0xffffffffUL));
+  printf("dumpable %d\n", prctl(PR_GET_DUMPABLE));
+  int parent_death_signal = 0;
+  prctl(PR_GET_PDEATHSIG, &parent_death_signal);
+  printf("pdeathsig %d\nsubreaper ", parent_death_signal);
+  int subreaper = 0;
+  prctl(PR_GET_CHILD_SUBREAPER, &subreaper);
+  printf("%d\n", subreaper);
+  timespec boot{};
+  clock_gettime(CLOCK_BOOTTIME, &boot);
+  printf("boottime %lld\n", static_cast<long long>(boot.tv_sec));
+}
+
+int report(int argc, char** argv) {
+  for (int i = 0; i < argc; ++i) printf("arg %s\n", argv[i]);
+  for (char** entry = environ; *entry != nullptr; ++entry) printf("env %s\n", *entry);
+  show_ids();
+  show_status();
+  show_limits();
+  show_fds();
+  show_namespaces();
+  show_names();
+  show_scheduling();
+  show_tty();
+  show_keyring();
+  copy_file("oom", "/proc/self/oom_score_adj");
+  copy_file("cgroup", "/proc/self/cgroup");
+  copy_file("uid_map", "/proc/self/uid_map");
+  copy_file("gid_map", "/proc/self/gid_map");
+  copy_file("setgroups", "/proc/self/setgroups");
+  copy_file("timens", "/proc/self/timens_offsets");
+  copy_file("mount", "/proc/self/mountinfo");
+  return 0;
+}
+
+int try_open(const char* how, const char* path) {
+  const int flags = strcmp(how, "r") == 0 ? O_RDONLY : strcmp(how, "w") == 0 ? O_WRONLY : O_RDWR;
+  const int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
+  char byte = 0;
+  if (fd < 0)
+    printf("open %s %s: %s\n", how, path, strerror(errno));
+  else if (flags != O_WRONLY && read(fd, &byte, 1) < 0)
+    printf("open %s %s: opened, read: %s\n", how, path, strerror(errno));
+  else
+    printf("open %s %s: ok%s\n", how, path, flags != O_WRONLY && byte == 0 ? " empty" : "");
+  return fd < 0 ? 1 : 0;
+}
+
+int try_syscall(long number) {
+  errno = 0;
+  const long result = syscall(number, 0, 0, 0, 0, 0, 0);
+  printf("syscall %ld %ld %s\n", number, result, result < 0 ? strerror(errno) : "ok");
+  return 0;
+}
+
+// Touches every page; killed by the memory limit or says how far it came.
+int alloc(long mib) {
+  for (long i = 0; i < mib; ++i) {
+    char* block = static_cast<char*>(malloc(1 << 20));
+    if (block == nullptr) return printf("alloc %ld: no memory\n", i), 1;
+    for (int at = 0; at < 1 << 20; at += 4096) block[at] = static_cast<char>(i + 1);
+  }
+  printf("alloc %ld ok\n", mib);
+  return 0;
+}
+
+int fork_many(int count) {
+  pid_t made[512];
+  int number = 0;
+  for (; number < count && number < 512; ++number) {
+    made[number] = fork();
+    if (made[number] == 0) {
+      pause();
+      _exit(0);
+    }
+    if (made[number] < 0) break;
+  }
+  printf("fork %d %s\n", number, number < count ? strerror(errno) : "ok");
+  for (int i = 0; i < number; ++i) kill(made[i], SIGKILL);
+  return 0;
+}
+
+int hold(unsigned seconds) {
+  printf("ready\n");
+  fflush(stdout);
+  sleep(seconds);
+  return 0;
+}
+
+volatile sig_atomic_t caught = 0;
+void on_signal(int signal) { caught = signal; }
+
+// Says "ready", then the name of each signal it gets; TERM ends it with status 0.
+int wait_term() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigset_t all;
+  sigfillset(&all);
+  sigset_t before;
+  sigprocmask(SIG_BLOCK, &all, &before);
+  for (const int signal : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGWINCH, SIGRTMIN + 3})
+    sigaction(signal, &action, nullptr);
+  printf("ready\n");
+  fflush(stdout);
+  while (caught != SIGTERM) {
+    sigsuspend(&before);
+    printf("got %d\n", static_cast<int>(caught));
+    fflush(stdout);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const char* what = argc > 1 ? argv[1] : "report";
+  const char* value = argc > 2 ? argv[2] : "0";
+  if (strcmp(what, "report") == 0) return report(argc, argv);
+  if (strcmp(what, "fds") == 0) return show_fds(), 0;
+  if (strcmp(what, "exit") == 0) return atoi(value);
+  if (strcmp(what, "signal") == 0) return signal(atoi(value), SIG_DFL), raise(atoi(value)), 0;
+  if (strcmp(what, "hold") == 0) return hold(argc > 2 ? static_cast<unsigned>(atoi(value)) : 60);
+  if (strcmp(what, "open") == 0 && argc > 3) return try_open(argv[2], argv[3]);
+  if (strcmp(what, "syscall") == 0) return try_syscall(atol(value));
+  if (strcmp(what, "alloc") == 0) return alloc(atol(value));
+  if (strcmp(what, "fork") == 0) return fork_many(atoi(value));
+  if (strcmp(what, "wait-term") == 0) return wait_term();
+  fprintf(stderr, "guest: unknown word %s\n", what);
+  return 2;
+}

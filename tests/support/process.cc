@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ctrtool/core/base/strf.h"
+
+namespace support {
+
+using ctr::UniqueFd;
+
+namespace {
+
+UniqueFd memory_file(const char* name) { return UniqueFd(::memfd_create(name, MFD_CLOEXEC)); }
+
+std::string contents(int fd) {
+  std::string text;
+  char buffer[65536];
+  for (off_t at = 0;;) {
+    const ssize_t count = ::pread(fd, buffer, sizeof buffer, at);
+    if (count <= 0) return text;
+    text.append(buffer, static_cast<std::size_t>(count));
+    at += count;
+  }
+}
+
+UniqueFd input_file(const std::string& input) {
+  UniqueFd fd = memory_file("stdin");
+  if (::write(fd.raw(), input.data(), input.size()) < 0) return UniqueFd();
+  ::lseek(fd.raw(), 0, SEEK_SET);
+  return fd;
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+  std::vector<char*> result;
+  for (const std::string& word : words) result.push_back(const_cast<char*>(word.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+// Above all wanted numbers first, so that no dup2 overwrites a source.
+void place_fds(std::vector<std::pair<int, int>> fds) {
+  for (auto& [ours, there] : fds) ours = ::fcntl(ours, F_DUPFD_CLOEXEC, 2000);
+  for (const auto& [ours, there] : fds) ::dup2(ours, there);
+}
+
+[[noreturn]] void child(const Command& command, const std::vector<std::pair<int, int>>& fds) {
+  if (!command.cwd.empty() && ::chdir(command.cwd.c_str()) != 0) ::_exit(126);
+  place_fds(fds);
+  std::vector<char*> argv = pointers(command.argv);
+  if (command.env) {
+    std::vector<char*> env = pointers(*command.env);
+    ::execvpe(argv[0], argv.data(), env.data());
+  } else {
+    ::execvp(argv[0], argv.data());
+  }
+  ::dprintf(2, "%s: %s\n", argv[0], ::strerror(errno));
+  ::_exit(127);
+}
+
+int exit_status(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+Running::Running(const Command& command)
+    : out_(memory_file("stdout")), err_(memory_file("stderr")) {
+  const UniqueFd in = input_file(command.input);
+  std::vector<std::pair<int, int>> fds{{in.raw(), 0}, {out_.raw(), 1}, {err_.raw(), 2}};
+  for (const auto& more : command.fds) {
+    std::erase_if(fds, [&](const auto& one) { return one.second == more.second; });
+    fds.push_back(more);
+  }
+  pid_ = ::fork();
+  if (pid_ == 0) child(command, fds);
+}
+
+Running::~Running() {
+  if (status_ || pid_ <= 0) return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+std::string Running::out() const { return contents(out_.raw()); }
+std::string Running::err() const { return contents(err_.raw()); }
+
+void Running::kill(int signal) const {
+  if (!status_) ::kill(pid_, signal);
+}
+
+bool Running::ended_within(int timeout_ms) {
+  if (status_) return true;
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  pollfd event{pidfd.raw(), POLLIN, 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&event, 1, timeout_ms);
+  } while (ready < 0 && errno == EINTR);
+  int status = 0;
+  if (ready <= 0 || ::waitpid(pid_, &status, 0) != pid_) return false;
+  status_ = exit_status(status);
+  return true;
+}
+
+Outcome Running::wait(int timeout_ms) {
+  if (ended_within(timeout_ms)) return {*status_, out(), err()};
+  ::kill(pid_, SIGKILL);
+  ended_within(5000);
+  return {kTimedOut, out(), err() + "\n(killed: it did not end in time)"};
+}
+
+Outcome run(const Command& command) { return Running(command).wait(command.timeout_ms); }
+
+void sleep_ms(int ms) {
+  timespec time{ms / 1000, (ms % 1000) * 1000000L};
+  while (::nanosleep(&time, &time) != 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace support

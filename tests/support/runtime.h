@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The runtime under test (environment OCICTR; else the one of this build), called as engines call
+// it, on a state root of the test's own.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/support/bundle.h"
+#include "tests/support/json.h"
+#include "tests/support/ns_test.h"
+#include "tests/support/oracle.h"
+#include "tests/support/process.h"
+
+namespace support {
+
+std::string runtime_path();
+const std::string& state_root();
+
+// RUNTIME --root STATE words...
+Command runtime_command(const std::vector<std::string>& words);
+Outcome runtime(const std::vector<std::string>& words);
+Outcome runtime(const std::vector<std::string>& global, const std::vector<std::string>& words);
+
+// The frequent ones.
+Outcome run_bundle(const Bundle& bundle, const std::vector<std::string>& options = {});
+Outcome create_bundle(const Bundle& bundle, const std::vector<std::string>& options = {});
+Report run_report(const Bundle& bundle);  // runs it attached; the guest's answers
+std::string state_of(const std::string& id, const std::string& pointer = "");  // JSON or a field
+pid_t pid_of(const std::string& id);
+bool reaches(const std::string& id, const std::string& status, int timeout_ms = 5000);
+
+// A test of the runtime as a program: in a sandbox, and at the end nothing may be left behind.
+// Needs real root (the host's control groups) unless the options ask for a user namespace.
+void run_oci_test(const SandboxOptions& options, const std::function<void()>& body);
+
+}  // namespace support
+
+#define OCI_TEST_WITH(suite, name, options)                                               \
+  static void oci_test_body_##suite##_##name();                                           \
+  TEST(suite, name) { ::support::run_oci_test(options, oci_test_body_##suite##_##name); } \
+  static void oci_test_body_##suite##_##name()
+
+#define OCI_TEST(suite, name) OCI_TEST_WITH(suite, name, ::support::SandboxOptions{})
+
+// What the runtime said, when a status is not as wanted.
+#define EXPECT_STATUS(outcome, wanted) \
+  EXPECT_EQ((outcome).status, wanted)  \
+      << "stdout: " << (outcome).out << "\nstderr: " << (outcome).err
+#define ASSERT_STATUS(outcome, wanted) \
+  ASSERT_EQ((outcome).status, wanted)  \
+      << "stdout: " << (outcome).out << "\nstderr: " << (outcome).err

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by run.sh and quickstart.sh: what Debian 12 must have, and how it gets there. Installs
+# only what is missing, never upgrades, never asks.
+
+build_packages="g++ cmake ninja-build pkg-config git ca-certificates ccache
+  rapidjson-dev libcli11-dev libseccomp-dev libgtest-dev libgmock-dev"
+quickstart_packages="busybox-static"
+test_packages="busybox-static uidmap podman conmon crun runc jq strace iproute2 procps
+  debootstrap socat expect"
+bench_packages="crun runc valgrind"
+
+# missing_packages NAME...: those that are not installed.
+missing_packages() {
+  for package in "$@"; do
+    case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
+      installed) ;;
+      *) printf '%s ' "$package" ;;
+    esac
+  done
+}
+
+# install_packages NAME...: false when something is still missing afterwards.
+install_packages() {
+  missing=$(missing_packages "$@")
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "Not installed: $missing(needs root and apt)" >&2
+    return 1
+  fi
+  echo "Installing: $missing" >&2
+  # shellcheck disable=SC2086  # a list of words
+  if ! apt_install $missing; then
+    apt-get -q -o Acquire::Retries=3 update </dev/null >&2
+    apt_install $missing || {
+      # One name that can't be had must not keep the others away.
+      for package in $missing; do apt_install "$package"; done
+    }
+  fi
+  [ -z "$(missing_packages "$@")" ]
+}
+
+apt_install() {
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends --no-upgrade \
+    -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 install "$@" </dev/null >&2
+}

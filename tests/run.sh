@@ -1,0 +1,124 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# tests/run.sh [--strict] [--sanitize] [--long] [--no-install] [LABEL...]
+#
+# Installs what is missing (Debian 12), builds, runs every test this machine can run, and ends with
+# the line "N passed, N failed, N skipped". Labels (unit golden ns root engine conformance): only
+# those tests.
+#   --strict      a skip whose reason is not in tests/allowed-skips.txt is a failure
+#   --sanitize    everything built with address and undefined behaviour sanitizers, in build-asan/
+#   --long        also the tests that take minutes
+#   --no-install  leave apt alone
+set -u
+root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+cd "$root" || exit 1
+exec </dev/null
+. tests/packages.sh
+
+strict=no sanitize=no install=yes labels=
+for word; do
+  case $word in
+    --strict) strict=yes ;;
+    --sanitize) sanitize=yes ;;
+    --long) export OCICTR_TEST_LONG=1 ;;
+    --no-install) install=no ;;
+    -*) echo "usage: tests/run.sh [--strict] [--sanitize] [--long] [--no-install] [LABEL...]" >&2
+        exit 2 ;;
+    *) labels="$labels${labels:+|}$word" ;;
+  esac
+done
+
+say() { printf '== %s\n' "$*"; }
+
+# The one way out before the tests ran.
+give_up() {
+  echo "$*" >&2
+  echo "0 passed, 1 failed, 0 skipped"
+  exit 1
+}
+
+configure_and_build() {
+  set -- -G Ninja -S . -B "$build" -DOCICTR_WERROR=ON
+  [ $sanitize = no ] || set -- "$@" -DOCICTR_SANITIZE=address,undefined
+  if command -v ccache >/dev/null; then set -- "$@" -DCMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
+  cmake "$@" >"$build.log" 2>&1 || { cat "$build.log"; return 1; }
+  cmake --build "$build" -j "$(nproc)"
+}
+
+# Control groups that a killed test could not remove. Only ours carry this name.
+remove_stale_cgroups() {
+  find /sys/fs/cgroup -depth -type d -name 'octest-*' -exec rmdir {} + 2>/dev/null
+}
+
+run_tests() {
+  set -- --test-dir "$build" -j "$(nproc)" --output-junit "$results" --output-on-failure
+  [ -z "$labels" ] || set -- "$@" -L "^($labels)\$"
+  ctest "$@" | grep -v -e ' Start  *[0-9]*: ' -e '   Passed  *[0-9.]* sec$'
+  remove_stale_cgroups
+}
+
+# One line for each skipped test: "NAME: reason".
+skip_reasons() {
+  awk '
+    /<testcase / { name = $0; sub(/.*<testcase name="/, "", name); sub(/".*/, "", name); skipped = 0
+                   reason = "(no reason given)"; next_line = 0 }
+    /<skipped/ { skipped = 1 }
+    next_line { reason = $0; next_line = 0 }
+    /: Skipped$/ { next_line = 1 }
+    /SKIP: / { reason = $0 }
+    /<\/testcase>/ { if (skipped) { sub(/.*SKIP: /, "", reason); sub(/<\/system-out>.*/, "", reason)
+                     print name ": " reason } }' "$results"
+}
+
+attribute() {
+  sed -n '/<testsuite /,/>/p' "$results" | tr '\n\t' '  ' | sed -n "s/.* $1=\"\([0-9]*\)\".*/\1/p"
+}
+
+unexplained_skips() {
+  grep -v '^#' tests/allowed-skips.txt >"$build/allowed-skips"
+  skip_reasons | while IFS= read -r line; do
+    printf '%s\n' "${line#*: }" | grep -q -E -f "$build/allowed-skips" || printf '%s\n' "$line"
+  done
+}
+
+build=build
+[ $sanitize = no ] || build=build-asan
+results=$root/$build/results.xml
+if [ $install = yes ]; then
+  # shellcheck disable=SC2086  # lists of words
+  install_packages $build_packages || give_up "The build needs these packages."
+  # shellcheck disable=SC2086
+  install_packages $test_packages || say "Some tests will be skipped."
+fi
+
+# Leaks of a child that left by execve or _exit are not leaks; the parent half is checked.
+export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:exitcode=99}"
+export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
+[ $strict = no ] || export OCICTR_TEST_STRICT=1
+
+say "Building in $build/"
+mkdir -p "$build"
+rm -f "$results"
+configure_and_build || give_up "The build failed."
+say "Testing"
+run_tests
+[ -s "$results" ] || give_up "The tests gave no results."
+
+tests=$(attribute tests) failed=$(attribute failures) skipped=$(attribute skipped)
+disabled=$(attribute disabled)
+[ -n "$tests" ] && [ -n "$failed" ] && [ -n "$skipped" ] || give_up "Can't read $results."
+skipped=$((skipped + ${disabled:-0}))
+[ "$skipped" = 0 ] || { say "Skipped"; skip_reasons; }
+if [ $strict = yes ]; then
+  unexplained=$(unexplained_skips)
+  if [ -n "$unexplained" ]; then
+    say "Skipped without an allowed reason: failures"
+    printf '%s\n' "$unexplained"
+    count=$(printf '%s\n' "$unexplained" | wc -l)
+    failed=$((failed + count)) skipped=$((skipped - count))
+  fi
+fi
+passed=$((tests - failed - skipped))
+[ "$tests" -gt 0 ] || failed=1
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

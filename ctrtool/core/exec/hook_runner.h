@@ -19,9 +19,10 @@ class HookRunner {
   HookRunner& operator=(const HookRunner&) = delete;
   virtual ~HookRunner() = default;
 
-  // Runs the hooks of one stage in order and stops at the first failure, whose text names the stage,
-  // the hook's index and what it printed. `container_pid`: as seen by the caller. `host_root`: where
-  // the hook's path is looked up when the caller's "/" is not the host's any more; else kNoFd.
+  // Runs the hooks of one stage in order and stops at the first failure, whose text names the
+  // stage, the hook's index and what it printed. `container_pid`: as seen by the caller.
+  // `host_root`: where the hook's path is looked up when the caller's "/" is not the host's any
+  // more; else kNoFd.
   virtual Result<void> run(HookStage stage, const std::vector<Hook>& hooks, pid_t container_pid,
                            BorrowedFd host_root) = 0;
 };

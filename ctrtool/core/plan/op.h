@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "ctrtool/core/kit/caps.h"
+#include "ctrtool/core/kit/cgroup.h"
 #include "ctrtool/core/kit/cgroup_resources.h"
 #include "ctrtool/core/kit/idmap.h"
 #include "ctrtool/core/kit/rlimit.h"
@@ -44,7 +45,7 @@ struct Meet {
 
 // Parent: its children are born in this pid namespace; undone after the clone.
 struct EnterPidNamespace {
-  std::string from;
+  std::string from;  // empty: the namespace of the process to join
 };
 // Parent: makes the child. `namespaces`: CLONE_NEW* that are new from birth.
 struct Clone {
@@ -91,7 +92,11 @@ struct BecomeRoot {
 
 // Parent, before the clone: the v2 directory, so that the child is born in it.
 struct MakeCgroup {
-  std::string path;  // below each hierarchy's mount point
+  CgroupRecord record;
+};
+// Parent, before the clone: a cgroup that exists, for one more process.
+struct OpenCgroup {
+  CgroupRecord record;
 };
 // Parent: the other hierarchies, and the limits.
 struct LimitCgroup {
@@ -103,6 +108,7 @@ struct UnshareCgroup {};
 // Parent, after the child is in: ownership of the v2 directory for the container's root.
 struct DelegateCgroup {
   uid_t uid;
+  gid_t gid;
 };
 
 // --- the tree ------------------------------------------------------------------------------------
@@ -253,7 +259,9 @@ struct SetNoNewPrivileges {};
 struct CompileSeccomp {  // parent
   SeccompProfile profile;
 };
-struct InstallSeccomp {};
+struct InstallSeccomp {
+  unsigned flags = 0;  // SECCOMP_FILTER_FLAG_*
+};
 struct SetCapabilities {
   CapSets sets;
 };
@@ -285,16 +293,15 @@ struct RunHooks {
   std::vector<Hook> hooks;
 };
 
-using Op =
-    std::variant<Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare,
-                 CloneAgain, SetTimeOffsets, BringUpLoopback, SetHostname, SetDomainname,
-                 BecomeRoot, MakeCgroup, LimitCgroup, JoinCgroup, UnshareCgroup, DelegateCgroup,
-                 SetPropagation, BindRoot, OpenSource, AttachMount, BindMount, MountFs,
-                 MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink, MakeDevice, MaskPath,
-                 MakeReadonly, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal, NewSession,
-                 ChownStdio, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits,
-                 DropBounding, SetUser, ChangeDirectory, FindProgram, SetNoNewPrivileges,
-                 CompileSeccomp, InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
+using Op = std::variant<
+    Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare, CloneAgain,
+    SetTimeOffsets, BringUpLoopback, SetHostname, SetDomainname, BecomeRoot, MakeCgroup, OpenCgroup,
+    LimitCgroup, JoinCgroup, UnshareCgroup, DelegateCgroup, SetPropagation, BindRoot, OpenSource,
+    AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink,
+    MakeDevice, MaskPath, MakeReadonly, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal,
+    NewSession, ChownStdio, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits,
+    DropBounding, SetUser, ChangeDirectory, FindProgram, SetNoNewPrivileges, CompileSeccomp,
+    InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
 
 // "mount_fs": the operation's name in plans.
 std::string_view op_name(const Op& op);

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one half of the executor has in its hands while it walks the plan, and the operations it can
+// carry out. The child starts with a copy of the parent's Context (clone without CLONE_VM).
+#pragma once
+
+#include <linux/filter.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ctrtool/core/base/fd.h"
+#include "ctrtool/core/base/result.h"
+#include "ctrtool/core/exec/channel.h"
+#include "ctrtool/core/exec/hook_runner.h"
+#include "ctrtool/core/kit/cgroup.h"
+#include "ctrtool/core/plan/plan.h"
+
+namespace ctr {
+
+struct Context {
+  const ContainerPlan* plan = nullptr;
+  HookRunner* hooks = nullptr;
+  const CgroupLayout* cgroup_layout = nullptr;
+  BorrowedFd seccomp_cache = kNoFd;   // a directory, or none
+  BorrowedFd target = kNoFd;          // pidfd of the process to join
+  std::uint64_t ignored_signals = 0;  // bit n-1: signal n
+  bool in_child = false;
+  Channel channel;  // to the other half; after the gate, to the starter
+
+  // Parent.
+  std::optional<Cgroup> cgroup;
+  std::vector<UniqueFd> cgroup_tasks;  // until the child has them
+  std::vector<sock_filter> seccomp;    // both: the child has it after #5
+  UniqueFd own_pid_namespace;          // to go back to after the clone
+  pid_t child = 0;
+  UniqueFd child_pidfd;
+
+  // Child.
+  UniqueFd proc;                       // the host's /proc, seen to be a procfs
+  UniqueFd root;                       // the container's root mount
+  UniqueFd late_cgroup;                // `tasks` of the memory hierarchy, written last
+  UniqueFd console_socket;             // connected; takes the pty's master
+  UniqueFd gate;                       // listening; invalid when the parent itself gives the Go
+  UniqueFd empty_directory;            // one read-only tmpfs that covers every masked directory
+  std::map<unsigned, UniqueFd> slots;  // detached mounts by number
+  std::string program_path;            // what FindProgram found
+};
+
+// One step. The error names neither phase nor pointer; the loops add them.
+Result<void> run(const Meet& op, Context& ctx);
+Result<void> run(const EnterPidNamespace& op, Context& ctx);
+Result<void> run(const Clone& op, Context& ctx);
+Result<void> run(const MapIds& op, Context& ctx);
+Result<void> run(const JoinNamespace& op, Context& ctx);
+Result<void> run(const JoinProcess& op, Context& ctx);
+Result<void> run(const Unshare& op, Context& ctx);
+Result<void> run(const CloneAgain& op, Context& ctx);
+Result<void> run(const SetTimeOffsets& op, Context& ctx);
+Result<void> run(const BringUpLoopback& op, Context& ctx);
+Result<void> run(const SetHostname& op, Context& ctx);
+Result<void> run(const SetDomainname& op, Context& ctx);
+Result<void> run(const BecomeRoot& op, Context& ctx);
+Result<void> run(const MakeCgroup& op, Context& ctx);
+Result<void> run(const OpenCgroup& op, Context& ctx);
+Result<void> run(const LimitCgroup& op, Context& ctx);
+Result<void> run(const JoinCgroup& op, Context& ctx);
+Result<void> run(const UnshareCgroup& op, Context& ctx);
+Result<void> run(const DelegateCgroup& op, Context& ctx);
+Result<void> run(const SetPropagation& op, Context& ctx);
+Result<void> run(const BindRoot& op, Context& ctx);
+Result<void> run(const OpenSource& op, Context& ctx);
+Result<void> run(const AttachMount& op, Context& ctx);
+Result<void> run(const BindMount& op, Context& ctx);
+Result<void> run(const MountFs& op, Context& ctx);
+Result<void> run(const MountCgroups& op, Context& ctx);
+Result<void> run(const SetMountAttrs& op, Context& ctx);
+Result<void> run(const MakeDirectory& op, Context& ctx);
+Result<void> run(const MakeSymlink& op, Context& ctx);
+Result<void> run(const MakeDevice& op, Context& ctx);
+Result<void> run(const MaskPath& op, Context& ctx);
+Result<void> run(const MakeReadonly& op, Context& ctx);
+Result<void> run(const WriteSysctl& op, Context& ctx);
+Result<void> run(const PivotRoot& op, Context& ctx);
+Result<void> run(const ChangeRoot& op, Context& ctx);
+Result<void> run(const OpenTerminal& op, Context& ctx);
+Result<void> run(const NewSession& op, Context& ctx);
+Result<void> run(const ChownStdio& op, Context& ctx);
+Result<void> run(const JoinSessionKeyring& op, Context& ctx);
+Result<void> run(const SetOomScoreAdj& op, Context& ctx);
+Result<void> run(const RaiseRlimits& op, Context& ctx);
+Result<void> run(const SetRlimits& op, Context& ctx);
+Result<void> run(const DropBounding& op, Context& ctx);
+Result<void> run(const SetUser& op, Context& ctx);
+Result<void> run(const ChangeDirectory& op, Context& ctx);
+Result<void> run(const FindProgram& op, Context& ctx);
+Result<void> run(const SetNoNewPrivileges& op, Context& ctx);
+Result<void> run(const CompileSeccomp& op, Context& ctx);
+Result<void> run(const InstallSeccomp& op, Context& ctx);
+Result<void> run(const SetCapabilities& op, Context& ctx);
+Result<void> run(const WaitForStart& op, Context& ctx);
+Result<void> run(const Execute& op, Context& ctx);
+Result<void> run(const RunHooks& op, Context& ctx);
+
+// The host's /proc, opened once and seen to be a procfs; every write to procfs goes through it.
+Result<BorrowedFd> trusted_proc(Context& ctx);
+
+}  // namespace ctr

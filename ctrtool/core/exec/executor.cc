@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/core/exec/executor.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "ctrtool/core/base/parse.h"
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/exec/child.h"
+#include "ctrtool/core/exec/gate.h"
+#include "ctrtool/core/exec/signals.h"
+#include "ctrtool/core/exec/steps.h"
+#include "ctrtool/core/sys/cred.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/ns.h"
+#include "ctrtool/core/sys/process.h"
+
+namespace ctr {
+namespace {
+
+// How the process ended, for the message. Reaps it.
+std::string reap(pid_t pid) {
+  const Result<std::optional<int>> status = sys::waitpid(pid, 0);
+  if (!status.ok() || !status->has_value()) return "it is gone";
+  if (WIFSIGNALED(**status)) return strf("killed by signal %d", WTERMSIG(**status));
+  return strf("exit status %d", WEXITSTATUS(**status));
+}
+
+void kill_and_reap(pid_t pid, BorrowedFd pidfd) {
+  if (pid <= 0) return;
+  static_cast<void>(sys::pidfd_send_signal(pidfd, SIGKILL));
+  reap(pid);
+}
+
+// "ended before Ready" is a death; which one, the wait status says.
+Error explain_death(Error error, Context& ctx) {
+  if (error.kind != Kind::ChildDied || ctx.child <= 0) return error;
+  // A dead peer's socket may say so before the process can be reaped: make sure, then look.
+  static_cast<void>(sys::pidfd_send_signal(ctx.child_pidfd, SIGKILL));
+  const std::string how = reap(ctx.child);
+  ctx.child = 0;
+  const bool limited = ctx.cgroup.has_value() && how == "killed by signal 9";
+  return make_error(Kind::ChildDied, "the container's process ended during its set-up: %s%s",
+                    how.c_str(), limited ? " (is the memory limit too low?)" : "");
+}
+
+// The process that goes on after CloneAgain; its first form has ended and is reaped.
+Result<void> follow_again(Context& ctx) {
+  ChannelMessage message = TRY(ctx.channel.expect(MessageType::Again));
+  const pid_t again = TRY(parse_number<pid_t>(message.payload));
+  if (message.fds.size() != 1) return make_error(Kind::System, "channel: a pidfd is missing");
+  reap(ctx.child);
+  ctx.child = again;
+  ctx.child_pidfd = std::move(message.fds.front());
+  return {};
+}
+
+Result<void> run_parent_steps(Context& ctx, std::size_t first) {
+  for (std::size_t i = first; i < ctx.plan->steps.size(); ++i) {
+    const Step& step = ctx.plan->steps[i];
+    if (std::holds_alternative<CloneAgain>(step.op)) {
+      TRY(follow_again(ctx));
+    } else if (step.actor != Actor::Child) {
+      TRY(run_step(step, ctx));
+    }
+  }
+  return {};
+}
+
+// The steps before the clone, and the clone. Answers the index of the first step after it; in the
+// child it does not return.
+Result<std::size_t> run_until_clone(Context& ctx, Channel child_end) {
+  for (std::size_t i = 0; i < ctx.plan->steps.size(); ++i) {
+    const Step& step = ctx.plan->steps[i];
+    if (step.actor != Actor::Child) TRY(run_step(step, ctx));
+    if (!std::holds_alternative<Clone>(step.op)) continue;
+    if (!ctx.in_child) return i + 1;
+    ctx.channel = std::move(child_end);
+    child_main(ctx, i + 1);
+  }
+  return make_error(Kind::System, "the plan makes no process");
+}
+
+// What the parent has no use for after the clone; the child has its own copy.
+Result<void> after_clone(Context& ctx) {
+  ctx.console_socket.reset();
+  ctx.gate.reset();
+  ctx.slots.clear();
+  if (ctx.own_pid_namespace.valid()) TRY(sys::setns(ctx.own_pid_namespace, CLONE_NEWPID));
+  ctx.own_pid_namespace.reset();
+  return {};
+}
+
+Result<void> walk(Context& ctx, ChannelPair channels) {
+  ctx.channel = std::move(channels.parent);
+  const std::size_t next = TRY(run_until_clone(ctx, std::move(channels.child)));
+  TRY(after_clone(ctx));
+  return run_parent_steps(ctx, next);
+}
+
+void undo_cgroup(std::optional<Cgroup>& cgroup, Error& error) {
+  if (!cgroup.has_value()) return;
+  const Result<void> removed = cgroup->remove();
+  if (!removed.ok()) error.message += "; also: " + removed.error().message;
+  cgroup.reset();
+}
+
+}  // namespace
+
+Result<void> run(const Clone& op, Context& ctx) {
+  const BorrowedFd cgroup = ctx.cgroup.has_value() ? ctx.cgroup->v2_dir() : kNoFd;
+  sys::Cloned cloned = TRY(sys::clone3(op.namespaces, cgroup));
+  ctx.in_child = cloned.pid == 0;
+  ctx.child = cloned.pid;
+  ctx.child_pidfd = std::move(cloned.pidfd);
+  return {};
+}
+
+Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
+  Context ctx;
+  ctx.plan = &plan;
+  ctx.hooks = options.hooks;
+  ctx.cgroup_layout = options.cgroup_layout;
+  ctx.seccomp_cache = options.seccomp_cache;
+  ctx.target = options.target;
+  ctx.console_socket = std::move(options.console_socket);
+  ctx.gate = std::move(options.gate);
+  ctx.ignored_signals = TRY(ignored_signals());
+  ChannelPair channels = TRY(make_channel());
+
+  const bool makes_cgroup = plan.find<MakeCgroup>() != nullptr;
+  Result<void> walked = walk(ctx, std::move(channels));
+  if (!walked.ok()) {
+    Error error = explain_death(std::move(walked).error(), ctx);
+    kill_and_reap(ctx.child, ctx.child_pidfd);
+    if (makes_cgroup) undo_cgroup(ctx.cgroup, error);
+    return error;
+  }
+  if (!makes_cgroup) ctx.cgroup.reset();
+  return Prepared(ctx.child, std::move(ctx.child_pidfd), std::move(ctx.channel),
+                  std::move(ctx.cgroup));
+}
+
+Prepared::~Prepared() {
+  if (!channel_.open()) return;
+  kill_and_reap(pid_, pidfd_);
+  if (made_cgroup_.has_value()) static_cast<void>(made_cgroup_->remove());
+}
+
+Result<void> Prepared::release() {
+  TRY(channel_.send(MessageType::Release));
+  TRY(channel_.expect(MessageType::Released));
+  channel_.close();
+  return {};
+}
+
+Result<void> Prepared::go() {
+  TRY(channel_.send(MessageType::Go));
+  TRY(await_start(channel_, pidfd_));
+  channel_.close();
+  return {};
+}
+
+}  // namespace ctr

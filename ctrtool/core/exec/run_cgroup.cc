@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The container's cgroup: made and limited by the parent, joined by the child itself.
+#include <sched.h>
+
+#include "ctrtool/core/exec/context.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/ns.h"
+
+namespace ctr {
+
+Result<void> run(const MakeCgroup& op, Context& ctx) {
+  ctx.cgroup.emplace(TRY(Cgroup::create(*ctx.cgroup_layout, op.record)));
+  return {};
+}
+
+Result<void> run(const OpenCgroup& op, Context& ctx) {
+  ctx.cgroup.emplace(TRY(Cgroup::open(*ctx.cgroup_layout, op.record)));
+  ctx.cgroup_tasks = TRY(ctx.cgroup->open_tasks());
+  return {};
+}
+
+Result<void> run(const LimitCgroup& op, Context& ctx) {
+  CTR_ASSERT(ctx.cgroup.has_value());
+  TRY(ctx.cgroup->create_v1());
+  TRY(ctx.cgroup->apply(op.resources));
+  ctx.cgroup_tasks = TRY(ctx.cgroup->open_tasks());
+  return {};
+}
+
+// A single thread that moves itself through v1 `tasks` spares the kernel its global lock and the
+// RCU grace period of cgroup.procs: 18 us instead of 5 to 12 ms.
+Result<void> run(const JoinCgroup&, Context& ctx) {
+  for (std::size_t i = 0; i < ctx.cgroup_tasks.size(); ++i) {
+    // The memory hierarchy comes last, at Ready: what is set up here is not charged to the
+    // container.
+    if (i + 1 == ctx.cgroup_tasks.size()) {
+      ctx.late_cgroup = std::move(ctx.cgroup_tasks[i]);
+    } else {
+      TRY(sys::write_all(ctx.cgroup_tasks[i], "0"));
+    }
+  }
+  ctx.cgroup_tasks.clear();
+  return {};
+}
+
+Result<void> run(const UnshareCgroup&, Context& ctx) {
+  // The namespace's root is where the process is now: it must be everywhere at home.
+  if (ctx.late_cgroup.valid()) TRY(sys::write_all(ctx.late_cgroup, "0"));
+  ctx.late_cgroup.reset();
+  return sys::unshare(CLONE_NEWCGROUP);
+}
+
+Result<void> run(const DelegateCgroup& op, Context& ctx) {
+  CTR_ASSERT(ctx.cgroup.has_value());
+  return ctx.cgroup->delegate(op.uid, op.gid);
+}
+
+}  // namespace ctr

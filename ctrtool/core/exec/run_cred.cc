@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the process is and may: session, keyring, limits, identity, working directory, program.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/exec/child.h"
+#include "ctrtool/core/exec/context.h"
+#include "ctrtool/core/exec/signals.h"
+#include "ctrtool/core/sys/cred.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/process.h"
+#include "ctrtool/core/sys/tty.h"
+
+namespace ctr {
+namespace {
+
+constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+bool is_dev_null(const struct stat& st) {
+  return S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+std::string search_path(const std::vector<std::string>& env) {
+  for (const std::string& entry : env)
+    if (entry.starts_with("PATH=")) return entry.substr(5);
+  return kDefaultPath;
+}
+
+// 0 when this is a regular file that we may execute, else the errno that execve would give.
+int check_program(const std::string& path) {
+  const Result<struct stat> st = sys::fstatat(kCwd, path, 0);
+  if (!st.ok()) return st.error().code;
+  if (!S_ISREG(st->st_mode)) return EACCES;
+  const Result<void> access = sys::faccessat(kCwd, path, X_OK);
+  return access.ok() ? 0 : access.error().code;
+}
+
+// The words that engines look for: "executable file not found in $PATH" and "no such file or
+// directory" become exit status 127, "permission denied" 126.
+Error program_error(const std::string& name, int err) {
+  if (err == ENOENT || err == ENOTDIR) {
+    const bool searched = name.find('/') == std::string::npos;
+    return Error{Kind::NotFound, ENOENT,
+                 strf("exec %s: %s", quote(name).c_str(),
+                      searched ? "executable file not found in $PATH: No such file or directory"
+                               : "no such file or directory")};
+  }
+  if (err == EACCES)
+    return Error{Kind::System, err, strf("exec %s: permission denied", quote(name).c_str())};
+  return sys_error(err, "exec %s", quote(name).c_str());
+}
+
+// As execvp: one candidate that may not be executed does not end the search, and is the answer only
+// if nothing better follows.
+Result<std::string> find_program(const std::string& name, const std::vector<std::string>& env) {
+  if (name.find('/') != std::string::npos) {
+    const int err = check_program(name);
+    if (err != 0) return program_error(name, err);
+    return name;
+  }
+  const std::string path = search_path(env);
+  bool denied = false;
+  for (const std::string_view dir : split(path, ':')) {
+    const std::string candidate = dir.empty() ? "./" + name : std::string(dir) + "/" + name;
+    const int err = check_program(candidate);
+    if (err == 0) return candidate;
+    denied = denied || (err == EACCES && sys::fstatat(kCwd, candidate, 0).ok());
+  }
+  return program_error(name, denied ? EACCES : ENOENT);
+}
+
+}  // namespace
+
+Result<void> run(const NewSession&, Context&) {
+  TRY(sys::setsid());
+  return {};
+}
+
+// The terminal and /dev/null belong to others; of pipes and files of the caller, those that cannot
+// be given away stay.
+Result<void> run(const ChownStdio& op, Context&) {
+  for (int fd = 0; fd <= 2; ++fd) {
+    const Result<struct stat> st = sys::fstat(BorrowedFd(fd));
+    if (!st.ok() || is_dev_null(*st) || sys::isatty(BorrowedFd(fd))) continue;
+    if (st->st_uid == op.uid && st->st_gid == op.gid) continue;
+    const Result<void> changed = sys::fchownat(BorrowedFd(fd), "", op.uid, op.gid, 0);
+    if (changed.ok()) continue;
+    const int err = changed.error().code;
+    if (err != EPERM && err != EROFS && err != EINVAL && err != EACCES) return changed;
+  }
+  return {};
+}
+
+Result<void> run(const JoinSessionKeyring& op, Context&) {
+  const Result<std::int32_t> ring = sys::keyctl_join_session_keyring(op.name);
+  // No keyrings in this kernel, denied by a filter around us, or the quota is used up: the program
+  // then has no session keyring of its own, as on a host without keyrings.
+  if (!ring.ok() && ring.error().code != ENOSYS && ring.error().code != EPERM &&
+      ring.error().code != EDQUOT)
+    return ring.error();
+  return {};
+}
+
+Result<void> run(const SetOomScoreAdj& op, Context& ctx) {
+  const std::string path = strf("/proc/%d/oom_score_adj", ctx.child);
+  const std::string value = strf("%d", op.value);
+  const Result<void> written = sys::write_file_at(kCwd, path, value);
+  if (written.ok()) return {};
+  // Lowering it needs CAP_SYS_RESOURCE; what is there already needs nothing.
+  const Result<std::string> now = sys::read_file_at(kCwd, path);
+  if (now.ok() && trim(*now) == value) return {};
+  return written;
+}
+
+Result<void> run(const RaiseRlimits& op, Context& ctx) {
+  for (const RlimitSetting& wanted : op.limits) {
+    const sys::Rlimit now = TRY(sys::prlimit(ctx.child, wanted.resource));
+    if (wanted.hard <= now.hard) continue;
+    TRY(apply_rlimit(ctx.child, RlimitSetting{wanted.resource, now.soft, wanted.hard}));
+  }
+  return {};
+}
+
+Result<void> run(const SetRlimits& op, Context&) {
+  for (const RlimitSetting& limit : op.limits) TRY(apply_rlimit(0, limit));
+  return {};
+}
+
+Result<void> run(const DropBounding& op, Context&) {
+  const int last = TRY(kernel_last_cap());
+  return drop_bounding(op.keep, last);
+}
+
+Result<void> run(const SetUser& op, Context&) {
+  sys::umask(op.umask);
+  TRY(keep_caps());
+  if (op.set_groups) TRY(sys::setgroups(op.groups));
+  TRY(sys::setresgid(op.gid, op.gid, op.gid));
+  TRY(sys::setresuid(op.uid, op.uid, op.uid));
+  return guard_against_orphaning();
+}
+
+Result<void> run(const ChangeDirectory& op, Context&) {
+  TRY(sys::chdir(op.at));
+  const std::string cwd = TRY(sys::getcwd());
+  if (!cwd.starts_with('/'))
+    return make_error(Kind::InvalidSpec, "the working directory %s is outside the container's root",
+                      quote(op.at).c_str());
+  return {};
+}
+
+Result<void> run(const FindProgram&, Context& ctx) {
+  ctx.program_path = TRY(find_program(ctx.plan->program.argv.front(), ctx.plan->program.env));
+  return {};
+}
+
+Result<void> run(const SetNoNewPrivileges&, Context&) { return sys::prctl_set_no_new_privs(); }
+
+Result<void> run(const SetCapabilities& op, Context&) { return apply_caps(op.sets); }
+
+Result<void> run(const Execute&, Context& ctx) {
+  stop_ignoring(ctx.ignored_signals);
+  const Error error = sys::execve(ctx.program_path, ctx.plan->program.argv, ctx.plan->program.env);
+  return program_error(ctx.program_path, error.code);
+}
+
+}  // namespace ctr

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// ID maps and the identity in a new user namespace.
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/exec/child.h"
+#include "ctrtool/core/exec/context.h"
+#include "ctrtool/core/sys/cred.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/process.h"
+
+namespace ctr {
+namespace {
+
+// Found by absolute path only: PATH may be absent, or somebody else's.
+std::string helper_path(const std::string& name) {
+  for (const char* dir : {"/usr/bin/", "/bin/", "/usr/local/bin/", "/usr/sbin/"})
+    if (::access((dir + name).c_str(), X_OK) == 0) return dir + name;
+  return "/usr/bin/" + name;
+}
+
+std::vector<std::string> helper_words(const std::string& path, pid_t pid, const IdMap& map) {
+  std::vector<std::string> words{path, strf("%d", pid)};
+  for (const IdRange& range : map.ranges())
+    for (const std::uint32_t number : {range.inside, range.outside, range.count})
+      words.push_back(strf("%u", number));
+  return words;
+}
+
+// newuidmap(1), newgidmap(1): they check /etc/subuid and /etc/subgid and write the map.
+Result<void> run_helper(const std::string& name, pid_t pid, const IdMap& map) {
+  const std::string path = helper_path(name);
+  sys::Pipe output = TRY(sys::pipe());
+  const sys::Cloned child = TRY(sys::clone3(0, kNoFd));
+  if (child.pid == 0) {
+    if (!sys::dup2(output.write, 2).ok()) child_exit(126);
+    static_cast<void>(sys::execve(path, helper_words(path, pid, map), {}));
+    child_exit(127);
+  }
+  output.write.reset();
+  constexpr std::size_t kMaxWords = 4096;
+  const Result<std::string> said = sys::read_all(output.read, kMaxWords);
+  const std::optional<int> status = TRY(sys::waitpid(child.pid, 0));
+  const int code = sys::exit_code(status.value_or(0));
+  if (code == 127) return make_error(Kind::Unsupported, "%s cannot be executed", path.c_str());
+  if (code != 0)
+    return make_error(Kind::System, "%s failed: %s", name.c_str(),
+                      escape(trim(said.ok() ? *said : "")).c_str());
+  return {};
+}
+
+}  // namespace
+
+Result<void> run(const MapIds& op, Context& ctx) {
+  const UniqueFd proc = TRY(sys::open(strf("/proc/%d", ctx.child), O_PATH | O_DIRECTORY));
+  if (op.deny_setgroups) TRY(sys::write_file_at(proc, "setgroups", "deny"));
+  if (op.use_helpers) {
+    TRY(run_helper("newgidmap", ctx.child, op.gids));
+    return run_helper("newuidmap", ctx.child, op.uids);
+  }
+  if (!op.gids.empty()) TRY(sys::write_file_at(proc, "gid_map", op.gids.text()));
+  if (!op.uids.empty()) TRY(sys::write_file_at(proc, "uid_map", op.uids.text()));
+  return {};
+}
+
+Result<void> run(const BecomeRoot& op, Context&) {
+  if (op.clear_groups) TRY(sys::setgroups({}));
+  TRY(sys::setresgid(0, 0, 0));
+  TRY(sys::setresuid(0, 0, 0));
+  return guard_against_orphaning();
+}
+
+}  // namespace ctr

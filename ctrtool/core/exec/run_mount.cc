@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mounts. Sources are opened on the host's side, targets inside the container's root; from there on
+// everything goes through descriptors, so nothing can be exchanged under us.
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/exec/context.h"
+#include "ctrtool/core/exec/copy_up.h"
+#include "ctrtool/core/kit/resolve.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/mount.h"
+
+namespace ctr {
+namespace {
+
+Result<void> set_attrs(BorrowedFd mount, const MountAttrs& attrs) {
+  if (attrs.recursive_set != 0 || attrs.recursive_clear != 0) {
+    struct mount_attr attr {};
+    attr.attr_set = attrs.recursive_set;
+    attr.attr_clr = attrs.recursive_clear;
+    TRY(sys::mount_setattr(mount, "", AT_RECURSIVE, attr));
+  }
+  if (attrs.set != 0 || attrs.clear != 0) {
+    struct mount_attr attr {};
+    attr.attr_set = attrs.set;
+    attr.attr_clr = attrs.clear;
+    TRY(sys::mount_setattr(mount, "", 0, attr));
+  }
+  if (attrs.propagation != 0) {
+    struct mount_attr attr {};
+    attr.propagation = attrs.propagation & ~static_cast<unsigned long>(MS_REC);
+    TRY(sys::mount_setattr(mount, "", (attrs.propagation & MS_REC) != 0 ? AT_RECURSIVE : 0, attr));
+  }
+  return {};
+}
+
+Result<UniqueFd> open_source(const OpenSource& op) {
+  const unsigned flags = OPEN_TREE_CLONE | (op.recursive ? AT_RECURSIVE : 0U) |
+                         (op.nofollow ? AT_SYMLINK_NOFOLLOW : 0U);
+  UniqueFd tree = TRY(sys::open_tree(kCwd, op.from, flags));
+  TRY(set_attrs(tree, op.attrs));
+  return tree;
+}
+
+// The target of a bind is made if it is missing: a directory for a directory, a file for the rest.
+Result<UniqueFd> bind_target(BorrowedFd root, BorrowedFd tree, const std::string& at,
+                             bool nofollow) {
+  const struct stat source = TRY(sys::fstat(tree));
+  const bool directory = S_ISDIR(source.st_mode);
+  UniqueFd target =
+      TRY(ensure_in_root(root, at, directory ? Missing::Directory : Missing::File,
+                         directory ? 0755 : 0644, nofollow ? Follow::NotLast : Follow::Yes));
+  const struct stat found = TRY(sys::fstat(target));
+  if (directory != S_ISDIR(found.st_mode))
+    return sys_error(ENOTDIR, "the source is %s directory and the target is %s",
+                     directory ? "a" : "not a", directory ? "not" : "one");
+  return target;
+}
+
+Result<void> attach(Context& ctx, BorrowedFd tree, const std::string& at, bool nofollow) {
+  const UniqueFd target = TRY(bind_target(ctx.root, tree, at, nofollow));
+  return sys::move_mount(tree, target, "");
+}
+
+// mount(2) wants a path: the target becomes the working directory and is named ".", so no path is
+// walked twice and no /proc is needed.
+Result<void> mount_on(BorrowedFd target, const std::string& source, const std::string& type,
+                      unsigned long flags, const std::string& data) {
+  TRY(sys::fchdir(target));
+  return sys::mount(source, ".", type, flags, data);
+}
+
+Result<UniqueFd> fs_target(BorrowedFd root, const MountFs& op) {
+  Result<UniqueFd> target = ensure_in_root(root, op.at, Missing::Directory, 0755,
+                                           op.real_directory ? Follow::Never : Follow::Yes);
+  if (!target.ok() && op.real_directory && target.error().code == ELOOP)
+    return make_error(Kind::InvalidSpec, "%s must be mounted on an ordinary directory, not a link",
+                      op.type.c_str());
+  return target;
+}
+
+Result<void> bind_instead(Context& ctx, const MountFs& op) {
+  OpenSource source{.slot = 0, .from = op.else_bind, .recursive = true, .attrs = op.attrs};
+  if ((op.flags & MS_RDONLY) != 0) source.attrs.recursive_set |= MOUNT_ATTR_RDONLY;
+  const UniqueFd tree = TRY(open_source(source));
+  return attach(ctx, tree, op.at, false);
+}
+
+}  // namespace
+
+Result<void> run(const SetPropagation& op, Context&) {
+  return sys::mount("", op.at, "", op.flags, "");
+}
+
+Result<void> run(const BindRoot& op, Context& ctx) {
+  const UniqueFd tree = TRY(sys::open_tree(kCwd, op.from, OPEN_TREE_CLONE | AT_RECURSIVE));
+  const UniqueFd place = TRY(sys::open(op.from, O_PATH | O_DIRECTORY));
+  // What is mounted below the root must not show up where the root came from.
+  struct mount_attr attr {};
+  attr.propagation = MS_PRIVATE;
+  TRY(sys::mount_setattr(tree, "", 0, attr));
+  TRY(sys::move_mount(tree, place, ""));
+  // Through the attached mount's root: a descriptor that also chdir and openat2 take.
+  ctx.root = TRY(sys::openat(tree, ".", O_PATH | O_DIRECTORY));
+  return {};
+}
+
+Result<void> run(const OpenSource& op, Context& ctx) {
+  UniqueFd tree = TRY(open_source(op));
+  ctx.slots.insert_or_assign(op.slot, std::move(tree));
+  return {};
+}
+
+Result<void> run(const AttachMount& op, Context& ctx) {
+  const auto slot = ctx.slots.find(op.slot);
+  CTR_ASSERT(slot != ctx.slots.end());
+  const UniqueFd tree = std::move(slot->second);
+  ctx.slots.erase(slot);
+  return attach(ctx, tree, op.at, op.nofollow);
+}
+
+Result<void> run(const BindMount& op, Context& ctx) {
+  const OpenSource source{.slot = 0,
+                          .from = op.from,
+                          .recursive = op.recursive,
+                          .nofollow = op.from_nofollow,
+                          .attrs = op.attrs};
+  const UniqueFd tree = TRY(open_source(source));
+  return attach(ctx, tree, op.at, op.at_nofollow);
+}
+
+Result<void> run(const MountFs& op, Context& ctx) {
+  const UniqueFd target = TRY(fs_target(ctx.root, op));
+  UniqueFd covered;
+  if (op.copy_up) covered = TRY(sys::openat(target, ".", O_RDONLY | O_DIRECTORY));
+  const Result<void> mounted = mount_on(target, op.source, op.type, op.flags, op.data);
+  if (!mounted.ok()) {
+    const bool denied = mounted.error().code == EPERM || mounted.error().code == EACCES;
+    if (!denied || op.else_bind.empty()) return mounted;
+    return bind_instead(ctx, op);
+  }
+  const bool more = op.copy_up || op.attrs != MountAttrs{};
+  if (!more) return {};
+  const UniqueFd top = TRY(open_in_root(ctx.root, op.at, O_PATH | O_DIRECTORY));
+  if (op.copy_up) TRY(copy_tree(covered, top));
+  return set_attrs(top, op.attrs);
+}
+
+Result<void> run(const SetMountAttrs& op, Context& ctx) {
+  if (op.at == "/") return set_attrs(ctx.root, op.attrs);
+  const UniqueFd top = TRY(open_in_root(ctx.root, op.at, O_PATH));
+  return set_attrs(top, op.attrs);
+}
+
+// --- masks ---------------------------------------------------------------------------------------
+
+namespace {
+
+// The host's own, before the container's tree can say what /dev/null is (CVE-2025-31133).
+Result<UniqueFd> clone_dev_null() {
+  UniqueFd tree = TRY(sys::open_tree(kCwd, "/dev/null", OPEN_TREE_CLONE));
+  const struct stat st = TRY(sys::fstat(tree));
+  if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+    return make_error(Kind::System, "the host's /dev/null is not the null device");
+  return tree;
+}
+
+// One tiny read-only tmpfs serves all masked directories.
+Result<void> cover_directory(BorrowedFd target, Context& ctx) {
+  if (ctx.empty_directory.valid()) {
+    const UniqueFd tree = TRY(sys::open_tree(ctx.empty_directory, "", OPEN_TREE_CLONE));
+    return sys::move_mount(tree, target, "");
+  }
+  const UniqueFd fs = TRY(sys::fsopen("tmpfs"));
+  TRY(sys::fsconfig_string(fs, "size", "4k"));
+  TRY(sys::fsconfig_string(fs, "nr_inodes", "1"));
+  TRY(sys::fsconfig_string(fs, "mode", "0555"));
+  TRY(sys::fsconfig_flag(fs, "ro"));
+  TRY(sys::fsconfig_create(fs));
+  UniqueFd tree = TRY(sys::fsmount(
+      fs, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  TRY(sys::move_mount(tree, target, ""));
+  ctx.empty_directory = std::move(tree);
+  return {};
+}
+
+}  // namespace
+
+Result<void> run(const MaskPath& op, Context& ctx) {
+  const std::optional<UniqueFd> target = TRY(open_in_root_if_exists(ctx.root, op.at, O_PATH));
+  if (!target.has_value()) return {};
+  const struct stat st = TRY(sys::fstat(*target));
+  if (S_ISDIR(st.st_mode)) return cover_directory(*target, ctx);
+  const UniqueFd null = TRY(clone_dev_null());
+  return sys::move_mount(null, *target, "");
+}
+
+Result<void> run(const MakeReadonly& op, Context& ctx) {
+  const std::optional<UniqueFd> target = TRY(open_in_root_if_exists(ctx.root, op.at, O_PATH));
+  if (!target.has_value()) return {};
+  const UniqueFd tree = TRY(sys::open_tree(*target, "", OPEN_TREE_CLONE | AT_RECURSIVE));
+  struct mount_attr attr {};
+  attr.attr_set = MOUNT_ATTR_RDONLY;
+  TRY(sys::mount_setattr(tree, "", AT_RECURSIVE, attr));
+  return sys::move_mount(tree, *target, "");
+}
+
+// --- the new root --------------------------------------------------------------------------------
+
+Result<void> run(const PivotRoot& op, Context& ctx) {
+  TRY(sys::fchdir(ctx.root));
+  if (op.by_move) {
+    TRY(sys::mount(".", "/", "", MS_MOVE, ""));
+    TRY(sys::chroot("."));
+  } else {
+    // The old root ends up on top of the new one, without a directory for it (pivot_root(2)).
+    TRY(sys::pivot_root(".", "."));
+    TRY(sys::umount2(".", MNT_DETACH));
+  }
+  return sys::chdir("/");
+}
+
+Result<void> run(const ChangeRoot& op, Context& ctx) {
+  ctx.root = TRY(sys::open(op.from, O_PATH | O_DIRECTORY));
+  TRY(sys::fchdir(ctx.root));
+  TRY(sys::chroot("."));
+  return sys::chdir("/");
+}
+
+}  // namespace ctr

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Namespaces: new ones, joined ones, and what belongs to them by name.
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/exec/child.h"
+#include "ctrtool/core/exec/context.h"
+#include "ctrtool/core/sys/cred.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/ns.h"
+#include "ctrtool/core/sys/process.h"
+#include "ctrtool/core/sys/socket.h"
+
+namespace ctr {
+namespace {
+
+// Opened once and checked to be a namespace of that type: a bundle's path may be any file.
+Result<UniqueFd> open_namespace(const std::string& path, int type) {
+  UniqueFd fd = TRY(sys::open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK));
+  const Result<int> found = sys::namespace_type(fd);
+  if (!found.ok())
+    return make_error(Kind::InvalidSpec, "%s is not a namespace", quote(path).c_str());
+  if (*found != type)
+    return make_error(Kind::InvalidSpec, "%s is a namespace of another type", quote(path).c_str());
+  return fd;
+}
+
+}  // namespace
+
+Result<void> run(const EnterPidNamespace& op, Context& ctx) {
+  ctx.own_pid_namespace = TRY(sys::open("/proc/self/ns/pid", O_RDONLY));
+  if (op.from.empty()) return sys::setns(ctx.target, CLONE_NEWPID);
+  const UniqueFd fd = TRY(open_namespace(op.from, CLONE_NEWPID));
+  return sys::setns(fd, CLONE_NEWPID);
+}
+
+Result<void> run(const JoinNamespace& op, Context&) {
+  // What is already inside must not reach us through /proc or ptrace (CVE-2016-9962).
+  TRY(sys::prctl_set_dumpable(sys::Switch::Off));
+  const UniqueFd fd = TRY(open_namespace(op.from, op.type));
+  return sys::setns(fd, op.type);
+}
+
+Result<void> run(const JoinProcess& op, Context& ctx) {
+  TRY(sys::prctl_set_dumpable(sys::Switch::Off));
+  return sys::setns(ctx.target, op.types);
+}
+
+Result<void> run(const Unshare& op, Context&) { return sys::unshare(op.types); }
+
+Result<void> run(const CloneAgain&, Context& ctx) {
+  sys::Cloned again = TRY(sys::clone3(CLONE_PARENT, kNoFd));
+  if (again.pid == 0) return guard_against_orphaning();
+  // The number is ours, from our own pid namespace, which is the parent's.
+  const std::string pid = strf("%d", again.pid);
+  const Result<void> sent = ctx.channel.send(MessageType::Again, pid, {again.pidfd.borrow()});
+  ::_exit(sent.ok() ? 0 : 1);
+}
+
+Result<void> run(const SetTimeOffsets& op, Context& ctx) {
+  const BorrowedFd proc = TRY(trusted_proc(ctx));
+  return sys::write_file_at(proc, "self/timens_offsets", op.text);
+}
+
+Result<void> run(const BringUpLoopback&, Context&) {
+  const UniqueFd socket = TRY(sys::socket(AF_INET, SOCK_DGRAM, 0));
+  ifreq request{};
+  std::memcpy(request.ifr_name, "lo", sizeof "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  if (::ioctl(socket.raw(), SIOCSIFFLAGS, &request) < 0) {
+    const int err = errno;
+    return sys_error(err, "bring up lo");
+  }
+  return {};
+}
+
+Result<void> run(const SetHostname& op, Context&) { return sys::sethostname(op.name); }
+Result<void> run(const SetDomainname& op, Context&) { return sys::setdomainname(op.name); }
+
+}  // namespace ctr

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the halves meet, and the last steps: terminal, seccomp, gate, hooks.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/exec/context.h"
+#include "ctrtool/core/exec/gate.h"
+#include "ctrtool/core/kit/resolve.h"
+#include "ctrtool/core/kit/seccomp.h"
+#include "ctrtool/core/kit/seccomp_cache.h"
+#include "ctrtool/core/kit/terminal.h"
+#include "ctrtool/core/sys/cred.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/mount.h"
+#include "ctrtool/core/sys/tty.h"
+
+namespace ctr {
+namespace {
+
+std::string program_bytes(const std::vector<sock_filter>& program) {
+  std::string bytes(program.size() * sizeof(sock_filter), '\0');
+  if (!program.empty()) std::memcpy(bytes.data(), program.data(), bytes.size());
+  return bytes;
+}
+
+std::vector<sock_filter> program_of(const std::string& bytes) {
+  std::vector<sock_filter> program(bytes.size() / sizeof(sock_filter));
+  if (!program.empty())
+    std::memcpy(program.data(), bytes.data(), program.size() * sizeof(sock_filter));
+  return program;
+}
+
+Result<void> meet_as_parent(Point point, Context& ctx) {
+  const auto type = static_cast<MessageType>(point);
+  switch (point) {
+    case Point::MountsDone:
+    case Point::Ready:
+      TRY(ctx.channel.expect(type));
+      return {};
+    case Point::CgroupMade: {
+      std::vector<BorrowedFd> fds;
+      for (const UniqueFd& fd : ctx.cgroup_tasks) fds.push_back(fd);
+      const Result<void> sent = ctx.channel.send(type, {}, fds);
+      ctx.cgroup_tasks.clear();
+      return sent;
+    }
+    case Point::SeccompReady:
+      return ctx.channel.send(type, program_bytes(ctx.seccomp));
+    case Point::IdsMapped:
+    case Point::HooksDone:
+      return ctx.channel.send(type);
+  }
+  return {};
+}
+
+Result<void> meet_as_child(Point point, Context& ctx) {
+  const auto type = static_cast<MessageType>(point);
+  if (point == Point::Ready) {
+    // From here on the container is charged for what it uses.
+    if (ctx.late_cgroup.valid()) TRY(sys::write_all(ctx.late_cgroup, "0"));
+    ctx.late_cgroup.reset();
+    return ctx.channel.send(type);
+  }
+  if (point == Point::MountsDone) return ctx.channel.send(type);
+  ChannelMessage message = TRY(ctx.channel.expect(type));
+  if (point == Point::CgroupMade) ctx.cgroup_tasks = std::move(message.fds);
+  if (point == Point::SeccompReady) ctx.seccomp = program_of(message.payload);
+  return {};
+}
+
+// /dev/console of init is its terminal: bound from the descriptor, never by its path under /dev/pts
+// (CVE-2025-52565).
+Result<void> bind_console(BorrowedFd root, BorrowedFd terminal) {
+  const UniqueFd tree = TRY(sys::open_tree(terminal, "", OPEN_TREE_CLONE));
+  const UniqueFd console = TRY(ensure_in_root(root, "/dev/console", Missing::File, 0600));
+  return sys::move_mount(tree, console, "");
+}
+
+}  // namespace
+
+Result<void> run(const Meet& op, Context& ctx) {
+  return ctx.in_child ? meet_as_child(op.point, ctx) : meet_as_parent(op.point, ctx);
+}
+
+Result<void> run(const OpenTerminal& op, Context& ctx) {
+  const Pty pty = TRY(open_pty(ctx.root));
+  if (op.rows != 0 || op.columns != 0) {
+    winsize size{};
+    size.ws_row = op.rows;
+    size.ws_col = op.columns;
+    TRY(sys::set_window_size(pty.master, size));
+  }
+  if (op.uid != 0) TRY(sys::fchownat(pty.peer, "", op.uid, static_cast<gid_t>(-1), 0));
+  if (op.on_console) TRY_CTX(bind_console(ctx.root, pty.peer), "console");
+  TRY(send_terminal(ctx.console_socket, pty.master));
+  ctx.console_socket.reset();
+  TRY(sys::set_controlling_tty(pty.peer));
+  for (int fd = 0; fd <= 2; ++fd) TRY(sys::dup2(pty.peer, fd));
+  return {};
+}
+
+Result<void> run(const CompileSeccomp& op, Context& ctx) {
+  ctx.seccomp = TRY(compile_cached(ctx.seccomp_cache, op.profile));
+  return {};
+}
+
+Result<void> run(const InstallSeccomp& op, Context& ctx) {
+  TRY(sys::seccomp_set_mode_filter(ctx.seccomp, op.flags));
+  return {};
+}
+
+Result<void> run(const WaitForStart&, Context& ctx) {
+  const std::optional<ChannelMessage> word = TRY(ctx.channel.receive());
+  if (!word.has_value()) return make_error(Kind::ChildDied, "the runtime is gone");
+  TRY(sys::prctl_set_pdeathsig(0));
+  if (word->type == MessageType::Release) {
+    CTR_ASSERT(ctx.gate.valid());
+    TRY(ctx.channel.send(MessageType::Released));
+    ctx.channel.close();
+    ctx.channel = TRY(wait_at_gate(ctx.gate));
+  } else if (word->type != MessageType::Go) {
+    return make_error(Kind::System, "channel: unexpected message before the start");
+  }
+  ctx.gate.reset();
+  return ctx.channel.send(MessageType::Starting);
+}
+
+Result<void> run(const RunHooks& op, Context& ctx) {
+  if (op.hooks.empty()) return {};
+  CTR_ASSERT(ctx.hooks != nullptr);
+  return ctx.hooks->run(op.stage, op.hooks, ctx.in_child ? ::getpid() : ctx.child, kNoFd);
+}
+
+}  // namespace ctr

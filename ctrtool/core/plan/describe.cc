@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations in words: one line each. Error messages use the same words.
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/mount_options.h"
+#include "ctrtool/core/plan/plan.h"
+#include "ctrtool/core/sys/compat.h"
+
+namespace ctr {
+namespace {
+
+struct NamespaceName {
+  std::uint64_t flag;
+  const char* name;
+};
+constexpr NamespaceName kNamespaceNames[] = {
+    {CLONE_NEWUSER, "user"}, {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWIPC, "ipc"},
+    {CLONE_NEWNS, "mount"},  {CLONE_NEWNET, "network"},   {CLONE_NEWPID, "pid"},
+    {CLONE_NEWTIME, "time"}, {CLONE_NEWUTS, "uts"},
+};
+
+std::string namespaces(std::uint64_t flags) {
+  std::string out;
+  for (const NamespaceName& entry : kNamespaceNames)
+    if ((flags & entry.flag) != 0) out += std::string(out.empty() ? "" : " ") + entry.name;
+  return out.empty() ? "none" : out;
+}
+
+struct AttrName {
+  std::uint64_t attr;
+  const char* set;
+  const char* clear;
+};
+constexpr AttrName kAttrNames[] = {
+    {MOUNT_ATTR_RDONLY, "ro", "rw"},
+    {MOUNT_ATTR_NOSUID, "nosuid", "suid"},
+    {MOUNT_ATTR_NODEV, "nodev", "dev"},
+    {MOUNT_ATTR_NOEXEC, "noexec", "exec"},
+    {MOUNT_ATTR_NODIRATIME, "nodiratime", "diratime"},
+    {MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow", "symfollow"},
+};
+
+// One attribute change as mount options, each with `prefix` ("r" for recursive ones).
+std::string attr_words(std::uint64_t set, std::uint64_t clear, const char* prefix) {
+  std::string out;
+  for (const AttrName& entry : kAttrNames) {
+    if ((set & entry.attr) != 0) out += strf(" %s%s", prefix, entry.set);
+    if ((clear & entry.attr) != 0) out += strf(" %s%s", prefix, entry.clear);
+  }
+  if ((clear & MOUNT_ATTR__ATIME) != 0) {
+    const std::uint64_t atime = set & MOUNT_ATTR__ATIME;
+    out += strf(" %s%s", prefix,
+                atime == MOUNT_ATTR_NOATIME       ? "noatime"
+                : atime == MOUNT_ATTR_STRICTATIME ? "strictatime"
+                                                  : "relatime");
+  }
+  return out;
+}
+
+std::string words_of(unsigned long flags, unsigned long propagation) {
+  MountOptions options;
+  options.flags = flags;
+  options.propagation = propagation;
+  std::string out;
+  for (const std::string& word : mount_option_words(options)) out += " " + word;
+  return out;
+}
+
+// "" or ", ro nosuid rslave".
+std::string attrs(const MountAttrs& attrs, unsigned long flags = 0) {
+  std::string out = words_of(flags, attrs.propagation) + attr_words(attrs.set, attrs.clear, "") +
+                    attr_words(attrs.recursive_set, attrs.recursive_clear, "r");
+  return out.empty() ? out : "," + out;
+}
+
+std::string id_ranges(const IdMap& map) { return map.empty() ? "unmapped" : map.words(); }
+
+std::string groups(const std::vector<gid_t>& list) {
+  std::string out;
+  for (const gid_t gid : list) out += strf("%s%u", out.empty() ? "" : ",", gid);
+  return out.empty() ? "none" : out;
+}
+
+std::string limits(const std::vector<RlimitSetting>& list) {
+  std::string out;
+  for (const RlimitSetting& limit : list)
+    out += (out.empty() ? "" : ", ") + rlimit_name(limit.resource) + "=" +
+           show_rlimit(limit.soft, limit.hard);
+  return out;
+}
+
+const char* device_letter(mode_t type) {
+  return type == S_IFBLK ? "b" : type == S_IFIFO ? "p" : "c";
+}
+
+struct Named {
+  std::string_view name;
+  std::string text;
+};
+
+Named show(const Meet& op) {
+  return {"meet", strf("meet #%d: %s", static_cast<int>(op.point),
+                       std::string(to_string(op.point)).c_str())};
+}
+Named show(const EnterPidNamespace& op) {
+  return {"enter_pid_namespace",
+          "children in pid namespace " + (op.from.empty() ? "of the container" : quote(op.from))};
+}
+Named show(const Clone& op) {
+  return {"clone", "clone with new namespaces: " + namespaces(op.namespaces)};
+}
+Named show(const MapIds& op) {
+  return {"map_ids", strf("map uids %s, gids %s%s%s", id_ranges(op.uids).c_str(),
+                          id_ranges(op.gids).c_str(), op.deny_setgroups ? ", setgroups denied" : "",
+                          op.use_helpers ? ", by newuidmap and newgidmap" : "")};
+}
+Named show(const JoinNamespace& op) {
+  return {"join_namespace", "join " + namespaces(static_cast<std::uint64_t>(op.type)) +
+                                " namespace " + quote(op.from)};
+}
+Named show(const JoinProcess& op) {
+  return {"join_process",
+          "join the container's namespaces: " + namespaces(static_cast<std::uint64_t>(op.types))};
+}
+Named show(const Unshare& op) {
+  return {"unshare", "unshare: " + namespaces(static_cast<std::uint64_t>(op.types))};
+}
+Named show(const CloneAgain&) { return {"clone_again", "go on as a child of its own"}; }
+Named show(const SetTimeOffsets& op) {
+  return {"set_time_offsets", "time offsets " + quote(trim(op.text))};
+}
+Named show(const BringUpLoopback&) { return {"bring_up_loopback", "bring up lo"}; }
+Named show(const SetHostname& op) { return {"set_hostname", "hostname " + quote(op.name)}; }
+Named show(const SetDomainname& op) { return {"set_domainname", "domainname " + quote(op.name)}; }
+Named show(const BecomeRoot& op) {
+  return {"become_root", strf("become uid 0, gid 0%s", op.clear_groups ? ", no groups" : "")};
+}
+Named show(const MakeCgroup& op) { return {"make_cgroup", "make cgroup " + quote(op.record.path)}; }
+Named show(const OpenCgroup& op) { return {"open_cgroup", "open cgroup " + quote(op.record.path)}; }
+Named show(const LimitCgroup& op) {
+  return {"limit_cgroup",
+          has_limits(op.resources) ? "set the cgroup's limits" : "set the cgroup's defaults"};
+}
+Named show(const JoinCgroup&) { return {"join_cgroup", "join the cgroup"}; }
+Named show(const UnshareCgroup&) { return {"unshare_cgroup", "unshare: cgroup"}; }
+Named show(const DelegateCgroup& op) {
+  return {"delegate_cgroup", strf("give the cgroup to %u:%u", op.uid, op.gid)};
+}
+Named show(const SetPropagation& op) {
+  return {"set_propagation", "propagation of " + quote(op.at) + ":" + words_of(0, op.flags)};
+}
+Named show(const BindRoot& op) { return {"bind_root", "root " + quote(op.from)}; }
+Named show(const OpenSource& op) {
+  return {"open_source", strf("source %u: %s%s%s", op.slot, quote(op.from).c_str(),
+                              op.recursive ? ", recursive" : "", attrs(op.attrs).c_str())};
+}
+Named show(const AttachMount& op) {
+  return {"attach_mount", strf("attach source %u on %s", op.slot, quote(op.at).c_str())};
+}
+Named show(const BindMount& op) {
+  return {"bind_mount", strf("bind %s on %s%s%s", quote(op.from).c_str(), quote(op.at).c_str(),
+                             op.recursive ? ", recursive" : "", attrs(op.attrs).c_str())};
+}
+Named show(const MountFs& op) {
+  return {"mount_fs", strf("mount %s on %s%s%s%s", op.type.c_str(), quote(op.at).c_str(),
+                           attrs(op.attrs, op.flags).c_str(),
+                           op.data.empty() ? "" : (", data " + quote(op.data)).c_str(),
+                           op.copy_up ? ", with what it covers" : "")};
+}
+Named show(const MountCgroups& op) {
+  return {"mount_cgroups",
+          strf("cgroups on %s%s%s", quote(op.at).c_str(), attrs(op.attrs, op.flags).c_str(),
+               op.own_namespace ? ", of the own namespace" : "")};
+}
+Named show(const SetMountAttrs& op) {
+  return {"set_mount_attrs", "mount " + quote(op.at) + attrs(op.attrs)};
+}
+Named show(const MakeDirectory& op) {
+  return {"make_directory", strf("directory %s, mode %04o", quote(op.at).c_str(), op.mode)};
+}
+Named show(const MakeSymlink& op) {
+  return {"make_symlink", "link " + quote(op.at) + " to " + quote(op.target)};
+}
+Named show(const MakeDevice& op) {
+  return {"make_device", strf("device %s %s %u:%u, mode %04o, owner %u:%u%s", quote(op.at).c_str(),
+                              device_letter(op.type), op.major, op.minor, op.mode, op.uid, op.gid,
+                              op.by_bind ? ", bound from the host" : "")};
+}
+Named show(const MaskPath& op) { return {"mask_path", "mask " + quote(op.at)}; }
+Named show(const MakeReadonly& op) { return {"make_readonly", "read-only " + quote(op.at)}; }
+Named show(const WriteSysctl& op) {
+  return {"write_sysctl", "sysctl " + quote(op.key) + " = " + quote(op.value)};
+}
+Named show(const PivotRoot& op) {
+  return {"pivot_root", op.by_move ? "move the root to / and chroot" : "pivot_root"};
+}
+Named show(const ChangeRoot& op) { return {"change_root", "chroot to " + quote(op.from)}; }
+Named show(const OpenTerminal& op) {
+  return {"open_terminal", strf("terminal for uid %u, %ux%u%s", op.uid, op.columns, op.rows,
+                                op.on_console ? ", also as /dev/console" : "")};
+}
+Named show(const NewSession&) { return {"new_session", "new session"}; }
+Named show(const ChownStdio& op) {
+  return {"chown_stdio", strf("fds 0 to 2 to %u:%u", op.uid, op.gid)};
+}
+Named show(const JoinSessionKeyring& op) {
+  return {"join_session_keyring", "session keyring " + quote(op.name)};
+}
+Named show(const SetOomScoreAdj& op) {
+  return {"set_oom_score_adj", strf("oom_score_adj %d", op.value)};
+}
+Named show(const RaiseRlimits& op) {
+  return {"raise_rlimits", "raise limits " + limits(op.limits)};
+}
+Named show(const SetRlimits& op) { return {"set_rlimits", "limits " + limits(op.limits)}; }
+Named show(const DropBounding& op) {
+  return {"drop_bounding", "bounding capabilities " + cap_names(op.keep)};
+}
+Named show(const SetUser& op) {
+  return {"set_user", strf("user %u:%u, groups %s, umask %04o", op.uid, op.gid,
+                           op.set_groups ? groups(op.groups).c_str() : "as they are", op.umask)};
+}
+Named show(const ChangeDirectory& op) { return {"change_directory", "chdir to " + quote(op.at)}; }
+Named show(const FindProgram&) { return {"find_program", "find the program"}; }
+Named show(const SetNoNewPrivileges&) { return {"set_no_new_privileges", "no new privileges"}; }
+Named show(const CompileSeccomp& op) {
+  return {"compile_seccomp", strf("compile the seccomp filter: %zu rules, else %s",
+                                  op.profile.rules.size(), op.profile.default_action.c_str())};
+}
+Named show(const InstallSeccomp&) { return {"install_seccomp", "load the seccomp filter"}; }
+Named show(const SetCapabilities& op) {
+  return {"set_capabilities",
+          strf("capabilities: effective %s, permitted %s, inheritable %s, ambient %s",
+               cap_names(op.sets.effective).c_str(), cap_names(op.sets.permitted).c_str(),
+               cap_names(op.sets.inheritable).c_str(), cap_names(op.sets.ambient).c_str())};
+}
+Named show(const WaitForStart&) { return {"wait_for_start", "wait for the start"}; }
+Named show(const Execute&) { return {"execute", "execute the program"}; }
+Named show(const RunHooks& op) {
+  return {"run_hooks",
+          strf("%zu %s hook%s", op.hooks.size(), std::string(to_string(op.stage)).c_str(),
+               op.hooks.size() == 1 ? "" : "s")};
+}
+
+}  // namespace
+
+std::string_view op_name(const Op& op) {
+  return std::visit([](const auto& one) { return show(one).name; }, op);
+}
+
+std::string describe(const Op& op) {
+  return std::visit([](const auto& one) { return show(one).text; }, op);
+}
+
+}  // namespace ctr

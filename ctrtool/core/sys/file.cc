@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -74,6 +75,32 @@ Result<UniqueFd> memfd_create(const std::string& name, unsigned flags) {
   return UniqueFd(fd);
 }
 
+Result<int> get_seals(BorrowedFd fd) {
+  const int seals = ::fcntl(fd.raw(), F_GET_SEALS);
+  if (seals < 0) {
+    const int err = errno;
+    return sys_error(err, "seals of %s", show(fd).c_str());
+  }
+  return seals;
+}
+
+Result<void> add_seals(BorrowedFd fd, int seals) {
+  if (::fcntl(fd.raw(), F_ADD_SEALS, seals) < 0) {
+    const int err = errno;
+    return sys_error(err, "seal %s", show(fd).c_str());
+  }
+  return {};
+}
+
+Result<std::size_t> sendfile(BorrowedFd to, BorrowedFd from, std::size_t size) {
+  const ssize_t sent = retry([&] { return ::sendfile(to.raw(), from.raw(), nullptr, size); });
+  if (sent < 0) {
+    const int err = errno;
+    return sys_error(err, "copy %s to %s", show(from).c_str(), show(to).c_str());
+  }
+  return static_cast<std::size_t>(sent);
+}
+
 Result<UniqueFd> dup(BorrowedFd fd) {
   const int copy = ::fcntl(fd.raw(), F_DUPFD_CLOEXEC, 3);
   if (copy < 0) {
@@ -95,6 +122,15 @@ Result<void> set_cloexec(BorrowedFd fd, bool on) {
   if (::fcntl(fd.raw(), F_SETFD, on ? FD_CLOEXEC : 0) < 0) {
     const int err = errno;
     return sys_error(err, "set close-on-exec of fd %d", fd.raw());
+  }
+  return {};
+}
+
+Result<void> set_nonblocking(BorrowedFd fd) {
+  const int flags = ::fcntl(fd.raw(), F_GETFL);
+  if (flags < 0 || ::fcntl(fd.raw(), F_SETFL, flags | O_NONBLOCK) < 0) {
+    const int err = errno;
+    return sys_error(err, "make %s non-blocking", show(fd).c_str());
   }
   return {};
 }

@@ -26,9 +26,16 @@ Result<std::optional<UniqueFd>> openat_if_exists(BorrowedFd dir, const std::stri
 Result<UniqueFd> openat2(BorrowedFd dir, const std::string& path, int flags, mode_t mode,
                          std::uint64_t resolve);
 Result<UniqueFd> memfd_create(const std::string& name, unsigned flags);
+// F_SEAL_*; EINVAL for files that cannot be sealed.
+Result<int> get_seals(BorrowedFd fd);
+Result<void> add_seals(BorrowedFd fd, int seals);
+// At most `size` bytes from `from`'s position on; 0 at the end of the file.
+Result<std::size_t> sendfile(BorrowedFd to, BorrowedFd from, std::size_t size);
 Result<UniqueFd> dup(BorrowedFd fd);
 Result<void> dup2(BorrowedFd from, int to);  // the copy is not close-on-exec
 Result<void> set_cloexec(BorrowedFd fd, bool on);
+// O_NONBLOCK belongs to the open file: whoever shares it shares the change.
+Result<void> set_nonblocking(BorrowedFd fd);
 Result<void> close_range(unsigned first, unsigned last, unsigned flags);
 struct Pipe {
   UniqueFd read;

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -113,6 +115,15 @@ Error fexecve(BorrowedFd file, const std::vector<std::string>& argv,
   return sys_error(err, "exec %s", show(file).c_str());
 }
 
+Error execvpe(const std::string& name, const std::vector<std::string>& argv,
+              const std::vector<std::string>& env) {
+  const std::vector<char*> argv_pointers = pointers(argv);
+  const std::vector<char*> env_pointers = pointers(env);
+  ::execvpe(name.c_str(), argv_pointers.data(), env_pointers.data());
+  const int err = errno;
+  return sys_error(err, "exec %s", quote(name).c_str());
+}
+
 Result<pid_t> setsid() {
   const pid_t session = ::setsid();
   if (session < 0) {
@@ -120,6 +131,62 @@ Result<pid_t> setsid() {
     return sys_error(err, "setsid");
   }
   return session;
+}
+
+Result<void> kill_group(pid_t group, int signal) {
+  CTR_ASSERT(group > 1);  // -1 would be everybody
+  if (::kill(-group, signal) < 0) {
+    const int err = errno;
+    return sys_error(err, "send signal %d to process group %d", signal, group);
+  }
+  return {};
+}
+
+Result<void> set_child_subreaper(bool on) {
+  if (::prctl(PR_SET_CHILD_SUBREAPER, on ? 1UL : 0UL, 0UL, 0UL, 0UL) < 0) {
+    const int err = errno;
+    return sys_error(err, "become a child subreaper");
+  }
+  return {};
+}
+
+Result<sigset_t> sigprocmask(int how, const sigset_t& signals) {
+  sigset_t before;
+  if (::sigprocmask(how, &signals, &before) < 0) {
+    const int err = errno;
+    return sys_error(err, "sigprocmask");
+  }
+  return before;
+}
+
+Result<void> set_disposition(int signal, void (*disposition)(int)) {
+  struct sigaction action {};
+  action.sa_handler = disposition;
+  if (::sigaction(signal, &action, nullptr) < 0) {
+    const int err = errno;
+    return sys_error(err, "sigaction for signal %d", signal);
+  }
+  return {};
+}
+
+Result<void> reset_signals() {
+  for (int signal = 1; signal <= SIGRTMAX; ++signal) {
+    const bool ours = signal < __SIGRTMIN || signal >= SIGRTMIN;  // between: libc keeps them
+    if (signal != SIGKILL && signal != SIGSTOP && ours) TRY(set_disposition(signal, SIG_DFL));
+  }
+  sigset_t none;
+  ::sigemptyset(&none);
+  TRY(sigprocmask(SIG_SETMASK, none));
+  return {};
+}
+
+Result<UniqueFd> signalfd(const sigset_t& signals) {
+  const int fd = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd < 0) {
+    const int err = errno;
+    return sys_error(err, "signalfd");
+  }
+  return UniqueFd(fd);
 }
 
 int exit_code(int wait_status) {

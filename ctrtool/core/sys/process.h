@@ -37,7 +37,21 @@ Error execve(const std::string& path, const std::vector<std::string>& argv,
 // execveat(2) of an open file.
 Error fexecve(BorrowedFd file, const std::vector<std::string>& argv,
               const std::vector<std::string>& env);
+// execvpe(3): a name without a slash is looked up in our own PATH.
+Error execvpe(const std::string& name, const std::vector<std::string>& argv,
+              const std::vector<std::string>& env);
 Result<pid_t> setsid();
+// To every process of the group.
+Result<void> kill_group(pid_t group, int signal);
+Result<void> set_child_subreaper(bool on);
+
+// The signal mask; answers the one before.
+Result<sigset_t> sigprocmask(int how, const sigset_t& signals);
+Result<void> set_disposition(int signal, void (*disposition)(int));
+// SIG_DFL for all, an empty mask: what a program may expect of whoever starts it.
+Result<void> reset_signals();
+// Non-blocking.
+Result<UniqueFd> signalfd(const sigset_t& signals);
 
 // The status of wait(2) as a shell shows it: the exit code, or 128 + signal.
 int exit_code(int wait_status);

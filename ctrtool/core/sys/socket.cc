@@ -48,6 +48,16 @@ const sockaddr* as_sockaddr(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
 
+Result<UniqueFd> connect_to(const UnixAddress& to, const std::string& name, int type) {
+  UniqueFd fd = TRY(socket(AF_UNIX, type, 0));
+  while (::connect(fd.raw(), as_sockaddr(to.address), to.length) < 0) {
+    if (errno == EINTR) continue;
+    const int err = errno;
+    return sys_error(err, "connect to %s", quote(name).c_str());
+  }
+  return fd;
+}
+
 }  // namespace
 
 Result<SocketPair> socketpair(int type) {
@@ -70,16 +80,20 @@ Result<UniqueFd> socket(int domain, int type, int protocol) {
 
 Result<UniqueFd> connect_unix(const std::string& path, int type) {
   const UnixAddress to = TRY(unix_address(path));
-  UniqueFd fd = TRY(socket(AF_UNIX, type, 0));
-  while (::connect(fd.raw(), as_sockaddr(to.address), to.length) < 0) {
-    if (errno == EINTR) continue;
-    const int err = errno;
-    return sys_error(err, "connect to %s", quote(path).c_str());
-  }
-  return fd;
+  return connect_to(to, path, type);
 }
 
-Result<UniqueFd> listen_unix(const std::string& path, int type, int backlog) {
+Result<UniqueFd> connect_abstract(const std::string& name, int type) {
+  UnixAddress to;
+  if (name.size() >= sizeof to.address.sun_path)
+    return sys_error(ENAMETOOLONG, "abstract socket %s", quote(name).c_str());
+  to.address.sun_family = AF_UNIX;
+  std::memcpy(to.address.sun_path + 1, name.data(), name.size());
+  to.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  return connect_to(to, '@' + name, type);
+}
+
+Result<UniqueFd> bind_unix(const std::string& path, int type) {
   const UnixAddress at = TRY(unix_address(path));
   UniqueFd fd = TRY(socket(AF_UNIX, type, 0));
   const mode_t old_mask = ::umask(077);
@@ -87,9 +101,14 @@ Result<UniqueFd> listen_unix(const std::string& path, int type, int backlog) {
   const int err = errno;
   ::umask(old_mask);
   if (bound < 0) return sys_error(err, "bind %s", quote(path).c_str());
+  return fd;
+}
+
+Result<UniqueFd> listen_unix(const std::string& path, int type, int backlog) {
+  UniqueFd fd = TRY(bind_unix(path, type));
   if (::listen(fd.raw(), backlog) < 0) {
-    const int listen_err = errno;
-    return sys_error(listen_err, "listen on %s", quote(path).c_str());
+    const int err = errno;
+    return sys_error(err, "listen on %s", quote(path).c_str());
   }
   return fd;
 }

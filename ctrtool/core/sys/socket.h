@@ -19,6 +19,10 @@ Result<SocketPair> socketpair(int type);
 Result<UniqueFd> socket(int domain, int type, int protocol);
 // Paths longer than sun_path go through an O_PATH descriptor of the directory.
 Result<UniqueFd> connect_unix(const std::string& path, int type);
+// An abstract address, without the leading NUL.
+Result<UniqueFd> connect_abstract(const std::string& name, int type);
+// Bound with umask 077, as listen_unix.
+Result<UniqueFd> bind_unix(const std::string& path, int type);
 // Bound with umask 077 and listening; a stale file at `path` is an error (EADDRINUSE).
 Result<UniqueFd> listen_unix(const std::string& path, int type, int backlog);
 Result<UniqueFd> accept(BorrowedFd listener);

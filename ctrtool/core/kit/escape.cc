@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/core/kit/escape.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "ctrtool/core/sys/compat.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/mount.h"
+#include "ctrtool/core/sys/process.h"
+
+namespace ctr {
+namespace {
+
+constexpr int kAllSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+constexpr const char* kSelf = "/proc/self/exe";
+
+bool is_sealed(BorrowedFd file) {
+  const Result<int> seals = sys::get_seals(file);
+  return seals.ok() && (*seals & kAllSeals) == kAllSeals;
+}
+
+// Not a reason to go without a second start: the immutable flag (whoever has CAP_LINUX_IMMUTABLE
+// clears it) and fs-verity (mode and owner can be changed still: a set-user-ID bit is enough).
+bool is_readonly(BorrowedFd file) {
+  const Result<struct statfs> fs = sys::fstatfs(file);
+  return fs.ok() && (fs->f_flags & ST_RDONLY) != 0;
+}
+
+std::vector<std::string> strings(char* const* list) {
+  std::vector<std::string> out;
+  for (; *list != nullptr; ++list) out.emplace_back(*list);
+  return out;
+}
+
+Error execute(BorrowedFd file, char* const* argv) {
+  return sys::fexecve(file, strings(argv), strings(environ));
+}
+
+// Detached, so that no mount namespace holds it: nobody can remount it writable, nor copy it.
+Result<UniqueFd> readonly_mount_of_self() {
+  UniqueFd file = TRY(sys::open_tree(kCwd, kSelf, OPEN_TREE_CLONE));
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  TRY(sys::mount_setattr(file, "", 0, attributes));
+  if (!is_readonly(file)) return sys_error(EROFS, "read-only mount of %s", kSelf);
+  return file;
+}
+
+Result<UniqueFd> executable_memfd() {
+  // Linux 6.3 wants to be told; older kernels do not know the flag and say EINVAL.
+  Result<UniqueFd> file = sys::memfd_create("ctrtool", MFD_ALLOW_SEALING | MFD_EXEC);
+  if (file.ok() || file.error().code != EINVAL) return file;
+  return sys::memfd_create("ctrtool", MFD_ALLOW_SEALING);
+}
+
+Result<UniqueFd> sealed_copy_of(BorrowedFd self) {
+  const struct stat status = TRY(sys::fstat(self));
+  UniqueFd file = TRY(executable_memfd());
+  for (off_t left = status.st_size; left > 0;) {
+    const std::size_t copied = TRY(sys::sendfile(file, self, static_cast<std::size_t>(left)));
+    if (copied == 0) return sys_error(EIO, "copy %s: it became shorter", kSelf);
+    left -= static_cast<off_t>(copied);
+  }
+  TRY(sys::fchmod(file, 0555));
+  TRY(sys::add_seals(file, kAllSeals));
+  if (!is_sealed(file)) return sys_error(EPERM, "seal a copy of %s", kSelf);
+  return file;
+}
+
+Result<void> execute_copy(BorrowedFd self, char* const* argv) {
+  const UniqueFd copy = TRY_CTX(sealed_copy_of(self), "protect our own executable");
+  return with_context(execute(copy, argv), "protect our own executable");
+}
+
+}  // namespace
+
+bool is_protected(BorrowedFd executable) {
+  return is_readonly(executable) || is_sealed(executable);
+}
+
+Result<void> protect_self(char* const* argv) {
+  const UniqueFd self = TRY(sys::open(kSelf, O_RDONLY));
+  if (is_protected(self)) return {};
+  const Result<UniqueFd> mount = readonly_mount_of_self();
+  // Should the mount not be executable (noexec is inherited, a security module objects), there is
+  // still the copy.
+  if (mount.ok()) (void)execute(*mount, argv);
+  return execute_copy(self, argv);
+}
+
+Result<void> escape_to_memfd(char* const* argv) {
+  const UniqueFd self = TRY(sys::open(kSelf, O_RDONLY));
+  if (is_sealed(self)) return {};
+  return execute_copy(self, argv);
+}
+
+}  // namespace ctr

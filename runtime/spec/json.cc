@@ -38,14 +38,17 @@ ctr::Error at_byte(std::size_t offset, const std::string& what) {
 
 // Raw control characters are wrong inside strings and, but for these three, between them. RapidJSON
 // misses some when it scans 16 bytes at a time.
+// Written without branches: see is_plain_block().
 constexpr bool is_forbidden(unsigned char byte) {
-  return byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r';
+  return (byte < 0x20) & (byte != '\t') & (byte != '\n') & (byte != '\r');
 }
 
-// A fixed-size loop, so that the compiler vectorizes it: nearly all input is plain ASCII.
-bool is_plain_block(const unsigned char* block, std::size_t size) {
+constexpr std::size_t kBlock = 64;
+
+// Nearly all input is plain ASCII. The compiler vectorizes a loop of constant length.
+bool is_plain_block(const unsigned char* block) {
   unsigned char odd = 0;
-  for (std::size_t i = 0; i < size; ++i) {
+  for (std::size_t i = 0; i < kBlock; ++i) {
     odd = static_cast<unsigned char>(odd | (block[i] >= 0x80) | is_forbidden(block[i]));
   }
   return odd == 0;
@@ -69,11 +72,10 @@ std::size_t sequence_length(std::string_view text) {
 }
 
 ctr::Result<void> check_bytes(std::string_view text) {
-  constexpr std::size_t kBlock = 64;
   const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
   std::size_t at = 0;
   while (at < text.size()) {
-    if (at + kBlock <= text.size() && is_plain_block(bytes + at, kBlock)) {
+    if (at + kBlock <= text.size() && is_plain_block(bytes + at)) {
       at += kBlock;
       continue;
     }
@@ -228,7 +230,14 @@ const char* find_duplicate_of_many(const Node& object) {
   return twin == keys.end() ? nullptr : std::max(twin->data(), std::next(twin)->data());
 }
 
-const char* find_duplicate(const Node& value);
+const char* find_duplicate_in_object(const Node& object);
+const char* find_duplicate_in_array(const Node& array);
+
+// Recursion is bounded: the parser has refused more than kMaxDepth levels.
+const char* find_duplicate(const Node& value) {
+  if (value.IsObject()) return find_duplicate_in_object(value);
+  return value.IsArray() ? find_duplicate_in_array(value) : nullptr;
+}
 
 const char* find_duplicate_in_object(const Node& object) {
   const char* found = object.MemberCount() <= kFewMembers ? find_duplicate_of_few(object)
@@ -239,14 +248,12 @@ const char* find_duplicate_in_object(const Node& object) {
   return found;
 }
 
-// Recursion is bounded: the parser has refused more than kMaxDepth levels.
-const char* find_duplicate(const Node& value) {
-  if (value.IsObject()) return find_duplicate_in_object(value);
-  if (!value.IsArray()) return nullptr;
-  for (const Node& element : value.GetArray()) {
-    if (const char* found = find_duplicate(element)) return found;
+const char* find_duplicate_in_array(const Node& array) {
+  const char* found = nullptr;
+  for (auto element = array.Begin(); !found && element != array.End(); ++element) {
+    found = find_duplicate(*element);
   }
-  return nullptr;
+  return found;
 }
 
 }  // namespace

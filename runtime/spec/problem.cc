@@ -35,10 +35,12 @@ std::string Problem::text() const {
   return pointer.empty() ? message : ctr::escape(pointer) + ": " + message;
 }
 
-bool Problems::has_error_at(const Pointer& where) const {
-  return std::any_of(list_.begin(), list_.end(), [&](const Problem& problem) {
-    return problem.severity == Problem::Error && problem.pointer == where.str();
-  });
+void Problems::error(const Pointer& where, std::string message) {
+  const auto covers = [&](const Problem& problem) {
+    return problem.severity == Problem::Error && is_below(where.str(), problem.pointer);
+  };
+  if (errors_ < kMaxProblems && std::any_of(list_.begin(), list_.end(), covers)) return;
+  add(Problem::Error, where, std::move(message));
 }
 
 void Problems::demote_errors_below(const Pointer& where) {

@@ -49,9 +49,9 @@ inline constexpr std::size_t kMaxProblems = 256;
 
 class Problems {
  public:
-  void error(const Pointer& where, std::string message) {
-    add(Problem::Error, where, std::move(message));
-  }
+  // Dropped where an error is noted already, there or around it: a value of the wrong type, or one
+  // that is missing, needs no second complaint.
+  void error(const Pointer& where, std::string message);
   void warning(const Pointer& where, std::string message) {
     add(Problem::Warning, where, std::move(message));
   }

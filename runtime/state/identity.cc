@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/state/identity.h"
+
+#include <cerrno>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/process.h"
+
+namespace oci {
+namespace {
+
+using ctr::Result;
+using ctr::UniqueFd;
+using ctr::sys::ProcStat;
+
+Result<std::string> read_boot_id() {
+  constexpr std::size_t kUuidLength = 36;
+  const UniqueFd fd = TRY(ctr::sys::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_NOCTTY));
+  std::string text(kUuidLength, '\0');
+  text.resize(TRY(ctr::sys::read(fd, text.data(), text.size())));
+  return text;
+}
+
+bool is_dead(const ProcStat& stat) { return stat.state == 'Z' || stat.state == 'X'; }
+
+}  // namespace
+
+Result<ProcessIdentity> identify(pid_t pid) {
+  const std::optional<ProcStat> stat = TRY(ctr::sys::proc_stat(pid));
+  if (!stat.has_value())
+    return ctr::make_error(ctr::Kind::ChildDied, "process %d has ended already", pid);
+  ProcessIdentity identity{pid, stat->start_time, {}};
+  identity.boot_id = TRY(read_boot_id());
+  return identity;
+}
+
+Result<bool> is_alive(const ProcessIdentity& identity) {
+  if (identity.pid <= 0) return false;
+  const std::optional<ProcStat> stat = TRY(ctr::sys::proc_stat(identity.pid));
+  if (!stat.has_value() || is_dead(*stat) || stat->start_time != identity.start_time) return false;
+  const std::string boot_id = TRY(read_boot_id());
+  return boot_id == identity.boot_id;
+}
+
+Result<std::optional<UniqueFd>> open_process(const ProcessIdentity& identity) {
+  if (identity.pid <= 0) return std::optional<UniqueFd>();
+  Result<UniqueFd> pidfd = ctr::sys::pidfd_open(identity.pid);
+  if (!pidfd.ok()) {
+    if (pidfd.error().code == ESRCH) return std::optional<UniqueFd>();
+    return std::move(pidfd).error();
+  }
+  // Only now, through the open pidfd, is it certain that the answer is about this process.
+  const bool alive = TRY(is_alive(identity));
+  if (!alive) return std::optional<UniqueFd>();
+  return std::optional<UniqueFd>(std::move(pidfd).value());
+}
+
+}  // namespace oci

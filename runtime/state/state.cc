@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/state/state.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "ctrtool/core/base/strf.h"
+#include "runtime/spec/json.h"
+
+namespace oci {
+namespace {
+
+using ctr::Error;
+using ctr::Kind;
+using ctr::make_error;
+using ctr::quote;
+using ctr::Result;
+
+// Raised when an older reader would misunderstand a record.
+constexpr std::uint64_t kFormat = 1;
+
+constexpr std::pair<CgroupDriver, std::string_view> kDriverWords[] = {
+    {CgroupDriver::Cgroupfs, "cgroupfs"},
+    {CgroupDriver::Systemd, "systemd"},
+    {CgroupDriver::Disabled, "disabled"},
+};
+
+// --- writing -------------------------------------------------------------------------------------
+
+void write_map(json::Writer& out, std::string_view name,
+               const std::map<std::string, std::string>& map) {
+  out.key(name);
+  out.object([&] {
+    for (const auto& [key, value] : map) out.member(key, value);
+  });
+}
+
+void write_cgroup(json::Writer& out, const ContainerCgroup& cgroup) {
+  out.key("cgroup");
+  out.object([&] {
+    for (const auto& [driver, word] : kDriverWords)
+      if (driver == cgroup.driver) out.member("driver", word);
+    out.member("path", cgroup.record.path);
+    out.key("existed");
+    out.object([&] {
+      for (const auto& [hierarchy, count] : cgroup.record.existed) out.member(hierarchy, count);
+    });
+    out.member("scope", cgroup.scope);
+    out.member("freezer", cgroup.freezer);
+  });
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+// The members of one object. A member that is missing leaves its default; the first one of a wrong
+// type is remembered.
+class Members {
+ public:
+  Members(json::Value object, std::optional<Error>& error) : object_(object), error_(error) {}
+
+  void read(std::string_view name, std::string& to) {
+    with(name, "a string", [&](json::Value value) {
+      const auto text = value.as_string();
+      if (text.has_value()) to = *text;
+      return text.has_value();
+    });
+  }
+  void read(std::string_view name, bool& to) {
+    with(name, "true or false", [&](json::Value value) {
+      const auto flag = value.as_bool();
+      to = flag.value_or(to);
+      return flag.has_value();
+    });
+  }
+  template <std::integral T>
+  void read(std::string_view name, T& to) {
+    with(name, "a number in range", [&](json::Value value) {
+      const auto number = value.as_uint64();
+      if (!number.has_value() || *number > static_cast<std::uint64_t>(kMax<T>)) return false;
+      to = static_cast<T>(*number);
+      return true;
+    });
+  }
+  void read(std::string_view name, std::vector<std::string>& to) {
+    with(name, "an array of strings", [&](json::Value value) {
+      for (const json::Value element : value.elements()) {
+        const auto text = element.as_string();
+        if (!text.has_value()) return false;
+        to.emplace_back(*text);
+      }
+      return value.is_array();
+    });
+  }
+  void read(std::string_view name, std::map<std::string, std::string>& to) {
+    object(name, [&](Members& members) {
+      for (const json::Member& member : members.object_.members())
+        members.read(member.key, to[std::string(member.key)]);
+    });
+  }
+  void read(std::string_view name, std::map<std::string, unsigned>& to) {
+    object(name, [&](Members& members) {
+      for (const json::Member& member : members.object_.members())
+        members.read(member.key, to[std::string(member.key)]);
+    });
+  }
+  void object(std::string_view name, const auto& body) {
+    with(name, "an object", [&](json::Value value) {
+      Members members(value, error_);
+      if (value.is_object()) body(members);
+      return value.is_object();
+    });
+  }
+  void fail(std::string_view name, const char* wanted) {
+    if (!error_.has_value())
+      error_ = make_error(Kind::InvalidSpec, "%s is not %s", quote(name).c_str(), wanted);
+  }
+
+ private:
+  template <typename T>
+  static constexpr T kMax = std::numeric_limits<T>::max();
+
+  void with(std::string_view name, const char* wanted, const auto& take) {
+    const std::optional<json::Value> value = object_.find(name);
+    if (value.has_value() && !take(*value)) fail(name, wanted);
+  }
+
+  json::Value object_;
+  std::optional<Error>& error_;
+};
+
+void read_cgroup(Members& members, ContainerCgroup& cgroup) {
+  std::string driver = "cgroupfs";
+  members.read("driver", driver);
+  const auto* const word = std::find_if(std::begin(kDriverWords), std::end(kDriverWords),
+                                        [&](const auto& pair) { return pair.second == driver; });
+  if (word == std::end(kDriverWords))
+    members.fail("driver", "a known one");
+  else
+    cgroup.driver = word->first;
+  members.read("path", cgroup.record.path);
+  members.read("existed", cgroup.record.existed);
+  members.read("scope", cgroup.scope);
+  members.read("freezer", cgroup.freezer);
+}
+
+void read_init(Members& members, ProcessIdentity& init) {
+  members.read("pid", init.pid);
+  members.read("startTime", init.start_time);
+  members.read("bootId", init.boot_id);
+}
+
+void read_state(Members& members, ContainerState& state) {
+  members.read("ociVersion", state.oci_version);
+  members.read("id", state.id);
+  members.read("bundle", state.bundle);
+  members.read("rootfs", state.rootfs);
+  members.read("created", state.created);
+  members.read("owner", state.owner);
+  members.read("annotations", state.annotations);
+  members.object("init", [&](Members& init) { read_init(init, state.init); });
+  members.object("cgroup", [&](Members& cgroup) { read_cgroup(cgroup, state.cgroup); });
+  members.read("ownPidNamespace", state.own_pid_namespace);
+  members.read("terminal", state.terminal);
+  members.read("detached", state.detached);
+  members.read("externalDescriptors", state.external_descriptors);
+  members.read("hasPoststartHooks", state.has_poststart_hooks);
+  members.read("hasPoststopHooks", state.has_poststop_hooks);
+}
+
+}  // namespace
+
+std::string encode_state(const ContainerState& state) {
+  json::Writer out;
+  out.object([&] {
+    out.member("format", kFormat);
+    out.member("ociVersion", state.oci_version);
+    out.member("id", state.id);
+    out.member("bundle", state.bundle);
+    out.member("rootfs", state.rootfs);
+    out.member("created", state.created);
+    out.member("owner", state.owner);
+    write_map(out, "annotations", state.annotations);
+    out.key("init");
+    out.object([&] {
+      out.member("pid", state.init.pid);
+      out.member("startTime", state.init.start_time);
+      out.member("bootId", state.init.boot_id);
+    });
+    write_cgroup(out, state.cgroup);
+    out.member("ownPidNamespace", state.own_pid_namespace);
+    out.member("terminal", state.terminal);
+    out.member("detached", state.detached);
+    out.key("externalDescriptors");
+    out.array([&] {
+      for (const std::string& target : state.external_descriptors) out.value(target);
+    });
+    out.member("hasPoststartHooks", state.has_poststart_hooks);
+    out.member("hasPoststopHooks", state.has_poststop_hooks);
+  });
+  return std::move(out).take() + "\n";
+}
+
+Result<ContainerState> decode_state(std::string text) {
+  const json::Document document = TRY(json::Document::parse(std::move(text)));
+  if (!document.root().is_object()) return make_error(Kind::InvalidSpec, "not a JSON object");
+  std::optional<Error> error;
+  Members members(document.root(), error);
+  std::uint64_t format = 0;
+  members.read("format", format);
+  if (!error.has_value() && format != kFormat)
+    return make_error(Kind::InvalidSpec, "not a record of this version of ocictr (format %llu)",
+                      static_cast<unsigned long long>(format));
+  ContainerState state;
+  read_state(members, state);
+  if (error.has_value()) return *std::move(error);
+  return state;
+}
+
+std::string freezer_file(const ctr::Cgroup& cgroup) {
+  std::string v2;
+  for (const ctr::Cgroup::Place& place : cgroup.places()) {
+    const std::vector<std::string>& controllers = place.hierarchy.controllers;
+    if (place.hierarchy.version == ctr::CgroupVersion::V2)
+      v2 = place.dir + "/cgroup.events";
+    else if (std::find(controllers.begin(), controllers.end(), "freezer") != controllers.end())
+      return place.dir + "/freezer.state";
+  }
+  return v2;
+}
+
+}  // namespace oci

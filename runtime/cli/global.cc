@@ -88,8 +88,9 @@ Result<T> choose(const char* option, std::string_view text, const Word<T> (&word
 constexpr Word<LogFormat> kLogFormats[] = {{"text", LogFormat::Text}, {"json", LogFormat::Json}};
 constexpr Word<LogLevel> kLogLevels[] = {
     {"error", LogLevel::Error}, {"warning", LogLevel::Warning}, {"debug", LogLevel::Debug}};
-constexpr Word<Driver> kDrivers[] = {
-    {"cgroupfs", Driver::Cgroupfs}, {"systemd", Driver::Systemd}, {"disabled", Driver::Disabled}};
+constexpr Word<CgroupDriver> kDrivers[] = {{"cgroupfs", CgroupDriver::Cgroupfs},
+                                           {"systemd", CgroupDriver::Systemd},
+                                           {"disabled", CgroupDriver::Disabled}};
 constexpr Word<Rootless> kRootless[] = {
     {"auto", Rootless::Auto}, {"true", Rootless::Yes}, {"false", Rootless::No}};
 
@@ -116,7 +117,7 @@ Result<GlobalOptions> understand(const Given& given) {
   options.log_level = TRY(choose("log-level", given.log_level, kLogLevels));
   if (given.debug) options.log_level = LogLevel::Debug;
   // podman adds --cgroup-manager to what conmon says: the more precise word wins.
-  options.driver = given.systemd_cgroup ? Driver::Systemd : Driver::Cgroupfs;
+  options.driver = given.systemd_cgroup ? CgroupDriver::Systemd : CgroupDriver::Cgroupfs;
   if (given.cgroup_manager.has_value())
     options.driver = TRY(choose("cgroup-manager", *given.cgroup_manager, kDrivers));
   options.rootless = TRY(choose("rootless", given.rootless, kRootless));

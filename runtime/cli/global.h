@@ -10,10 +10,10 @@
 #include "ctrtool/core/base/log.h"
 #include "ctrtool/core/base/result.h"
 #include "runtime/cli/options.h"
+#include "runtime/state/state.h"
 
 namespace oci::cli {
 
-enum class Driver : std::uint8_t { Cgroupfs, Systemd, Disabled };  // of cgroups
 enum class Rootless : std::uint8_t { Auto, Yes, No };
 
 struct GlobalOptions {
@@ -21,7 +21,7 @@ struct GlobalOptions {
   std::string log;                  // a path; empty: no log
   ctr::LogFormat log_format = ctr::LogFormat::Text;
   ctr::LogLevel log_level = ctr::LogLevel::Error;
-  Driver driver = Driver::Cgroupfs;
+  CgroupDriver driver = CgroupDriver::Cgroupfs;
   Rootless rootless = Rootless::Auto;
 };
 

@@ -317,6 +317,12 @@ Result<void> ftruncate(BorrowedFd fd, off_t length) {
   return {};
 }
 
+Result<off_t> lseek(BorrowedFd fd, off_t offset, int whence) {
+  const off_t at = ::lseek(fd.raw(), offset, whence);
+  if (at < 0) return at_error(errno, "seek", fd, "");
+  return at;
+}
+
 Result<void> flock(BorrowedFd fd, int operation) {
   if (retry([&] { return ::flock(fd.raw(), operation); }) < 0)
     return at_error(errno, "lock", fd, "");

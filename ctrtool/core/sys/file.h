@@ -73,6 +73,7 @@ Result<void> fchmod(BorrowedFd fd, mode_t mode);
 Result<void> fchmodat(BorrowedFd dir, const std::string& path, mode_t mode);
 Result<void> faccessat(BorrowedFd dir, const std::string& path, int mode);
 Result<void> ftruncate(BorrowedFd fd, off_t length);
+Result<off_t> lseek(BorrowedFd fd, off_t offset, int whence);
 Result<void> flock(BorrowedFd fd, int operation);
 Result<void> chdir(const std::string& path);
 Result<void> fchdir(BorrowedFd dir);

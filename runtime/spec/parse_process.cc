@@ -115,25 +115,41 @@ void check_env(const std::vector<std::string>& env, const Pointer& at, Problems&
   }
 }
 
-// The kernel cannot make a set larger than the one it is taken from; asked for as one, it would be
-// refused with a bare EPERM much later.
-void check_subset(const std::vector<std::string>& set, const std::vector<std::string>& of,
-                  const char* of_name, const Pointer& at, Problems& problems) {
-  if (set.size() > kMaxCapabilities || of.size() > kMaxCapabilities) {
-    problems.error(at, "more capabilities than there can be");
-    return;
+bool contains(const std::vector<std::string>& set, const std::string& cap, std::size_t likely) {
+  if (likely < set.size() && set[likely] == cap) return true;  // engines list all sets alike
+  return std::find(set.begin(), set.end(), cap) != set.end();
+}
+
+// The kernel refuses the whole request, much later and with a bare EPERM.
+void check_effective(const Capabilities& caps, const Pointer& at, Problems& problems) {
+  for (std::size_t i = 0; i < caps.effective.size(); ++i) {
+    if (contains(caps.permitted, caps.effective[i], i)) continue;
+    problems.error(at.at("effective").at(i),
+                   ctr::quote(caps.effective[i]) + " is not in the permitted set");
   }
-  for (std::size_t i = 0; i < set.size(); ++i) {
-    if (i < of.size() && of[i] == set[i]) continue;  // engines list both alike
-    if (std::find(of.begin(), of.end(), set[i]) != of.end()) continue;
-    problems.error(at.at(i), ctr::quote(set[i]) + " is not in the " + of_name + " set");
+}
+
+// Only a warning, as config.md wants it for what cannot be granted: `spec` of runc and crun has
+// written such configurations since inheritable capabilities went out of use (CVE-2022-29162).
+void check_ambient(const Capabilities& caps, const Pointer& at, Problems& problems) {
+  for (std::size_t i = 0; i < caps.ambient.size(); ++i) {
+    const std::string& cap = caps.ambient[i];
+    if (contains(caps.permitted, cap, i) && contains(caps.inheritable, cap, i)) continue;
+    problems.warning(at.at("ambient").at(i), ctr::quote(cap) +
+                                                 " is not both permitted and inheritable, it "
+                                                 "cannot be granted");
   }
 }
 
 void check_capabilities(const Capabilities& caps, const Pointer& at, Problems& problems) {
-  check_subset(caps.effective, caps.permitted, "permitted", at.at("effective"), problems);
-  check_subset(caps.ambient, caps.permitted, "permitted", at.at("ambient"), problems);
-  check_subset(caps.ambient, caps.inheritable, "inheritable", at.at("ambient"), problems);
+  for (const auto* set :
+       {&caps.bounding, &caps.effective, &caps.inheritable, &caps.permitted, &caps.ambient}) {
+    if (set->size() <= kMaxCapabilities) continue;
+    problems.error(at, "more capabilities than there can be");
+    return;
+  }
+  check_effective(caps, at, problems);
+  check_ambient(caps, at, problems);
 }
 
 void check_rlimits(const std::vector<Rlimit>& limits, const Pointer& at, Problems& problems) {

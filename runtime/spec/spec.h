@@ -67,10 +67,10 @@ struct User {
 
 struct Capabilities {
   std::vector<std::string> bounding;
-  std::vector<std::string> effective;
+  std::vector<std::string> effective;  // all of them permitted
   std::vector<std::string> inheritable;
   std::vector<std::string> permitted;
-  std::vector<std::string> ambient;
+  std::vector<std::string> ambient;  // may exceed what can be granted: permitted and inheritable
 
   bool operator==(const Capabilities&) const = default;
 };

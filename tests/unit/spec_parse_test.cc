@@ -528,8 +528,6 @@ TEST(SpecParse, ChecksTheProcess) {
       {"process.rlimits", R"([{"type":"A","soft":1}])", "/process/rlimits/0/hard: is required"},
       {"process.capabilities", R"({"effective":["CAP_KILL"],"bounding":["CAP_KILL"]})",
        "/process/capabilities/effective/0: \"CAP_KILL\" is not in the permitted set"},
-      {"process.capabilities", R"({"ambient":["CAP_KILL"],"permitted":["CAP_KILL"]})",
-       "/process/capabilities/ambient/0: \"CAP_KILL\" is not in the inheritable set"},
       {"process.capabilities", R"({"effective":["A","B"],"permitted":["B","C","A"]})", "none"},
       {"process.oomScoreAdj", "5000", "/process/oomScoreAdj: must be between -1000 and 1000"},
       {"process.scheduler", R"({"policy":"SCHED_FOO"})",
@@ -552,6 +550,16 @@ TEST(SpecParse, ChecksTheProcess) {
       {"process.apparmorProfile", R"("a\nb")",
        "/process/apparmorProfile: must not contain control characters"},
   });
+}
+
+TEST(SpecParse, WarnsAboutAmbientCapabilitiesThatCannotBeGranted) {
+  for (const char* caps : {R"({"ambient":["CAP_KILL"],"permitted":["CAP_KILL"]})",
+                           R"({"ambient":["CAP_KILL"],"inheritable":["CAP_KILL"]})"}) {
+    const Parsed<Spec> parsed = parse_spec(config_with("process.capabilities", caps));
+    ASSERT_EQ(parsed.problems.size(), 1U) << caps;
+    EXPECT_EQ(parsed.problems[0].severity, Problem::Warning);
+    EXPECT_EQ(parsed.problems[0].pointer, "/process/capabilities/ambient/0");
+  }
 }
 
 TEST(SpecParse, IgnoresConsoleSizeWithoutTerminal) {
@@ -853,7 +861,7 @@ TEST(SpecParse, HostileListsStayCheap) {
   };
   const std::string caps = list("\"x\"");
   EXPECT_EQ(error_of("process.capabilities", R"({"effective":)" + caps + '}'),
-            "/process/capabilities/effective: more capabilities than there can be");
+            "/process/capabilities: more capabilities than there can be");
   EXPECT_EQ(error_of("process.rlimits", list(R"({"type":"A","soft":1,"hard":1})")),
             "/process/rlimits: more resource limits than there can be");
   EXPECT_EQ(error_of("linux.devices", list(R"({"path":"/a","type":"p"})")),

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -170,6 +171,16 @@ Result<std::size_t> write(BorrowedFd fd, std::string_view data) {
   return static_cast<std::size_t>(put);
 }
 
+Result<bool> poll(BorrowedFd fd, short events, int timeout_ms) {
+  pollfd poll_fd{fd.raw(), events, 0};
+  const int ready = retry([&] { return ::poll(&poll_fd, 1, timeout_ms); });
+  if (ready < 0) {
+    const int err = errno;
+    return sys_error(err, "poll %s", show(fd).c_str());
+  }
+  return ready > 0;
+}
+
 Result<void> write_all(BorrowedFd fd, std::string_view data) {
   while (!data.empty()) data.remove_prefix(TRY(write(fd, data)));
   return {};
@@ -285,6 +296,18 @@ Result<struct statfs> fstatfs(BorrowedFd fd) {
   struct statfs fs {};
   if (::fstatfs(fd.raw(), &fs) < 0) return at_error(errno, "statfs", fd, "");
   return fs;
+}
+
+Result<struct statfs> statfs(const std::string& path) {
+  struct statfs fs {};
+  if (::statfs(path.c_str(), &fs) < 0) return at_error(errno, "statfs", kCwd, path);
+  return fs;
+}
+
+Result<bool> exists(BorrowedFd dir, const std::string& path) {
+  if (::faccessat(dir.raw(), path.c_str(), F_OK, 0) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return at_error(errno, "access", dir, path);
 }
 
 Result<void> fchownat(BorrowedFd dir, const std::string& path, uid_t uid, gid_t gid, int flags) {

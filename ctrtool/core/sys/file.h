@@ -46,6 +46,8 @@ Result<Pipe> pipe();
 Result<std::size_t> read(BorrowedFd fd, void* to, std::size_t size);  // one read, EINTR retried
 Result<std::size_t> write(BorrowedFd fd, std::string_view data);      // one write, EINTR retried
 Result<void> write_all(BorrowedFd fd, std::string_view data);
+// True when one of `events` (POLLIN, POLLPRI...) or an error is there; `timeout_ms` < 0: for ever.
+Result<bool> poll(BorrowedFd fd, short events, int timeout_ms);
 // Until end of file; more than `limit` bytes is an error (EFBIG).
 Result<std::string> read_all(BorrowedFd fd, std::size_t limit = 16U << 20);
 Result<std::string> read_file_at(BorrowedFd dir, const std::string& path,
@@ -68,6 +70,9 @@ Result<struct stat> fstatat(BorrowedFd dir, const std::string& path, int flags);
 Result<struct stat> fstat(BorrowedFd fd);
 Result<struct statx> statx(BorrowedFd dir, const std::string& path, int flags, unsigned mask);
 Result<struct statfs> fstatfs(BorrowedFd fd);
+Result<struct statfs> statfs(const std::string& path);
+// False when the path, or a directory on the way, is missing.
+Result<bool> exists(BorrowedFd dir, const std::string& path);
 Result<void> fchownat(BorrowedFd dir, const std::string& path, uid_t uid, gid_t gid, int flags);
 Result<void> fchmod(BorrowedFd fd, mode_t mode);
 Result<void> fchmodat(BorrowedFd dir, const std::string& path, mode_t mode);

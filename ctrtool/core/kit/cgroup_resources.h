@@ -122,6 +122,16 @@ struct CgroupResources {
   bool operator==(const CgroupResources&) const = default;
 };
 
+// What is wrong with the values themselves, whatever the host. The pointer is below
+// /linux/resources.
+struct LimitProblem {
+  std::string pointer;
+  std::string message;
+
+  bool operator==(const LimitProblem&) const = default;
+};
+std::vector<LimitProblem> check_limits(const CgroupResources& resources);
+
 // True when anything but the device rules is asked for: then a host or a user without cgroups
 // cannot run this container.
 bool has_limits(const CgroupResources& resources);
@@ -157,7 +167,7 @@ struct CgroupWrite {
 };
 
 // All writes, in order. v2 device rules are not among them: see attach_device_rules().
-// Errors: InvalidSpec (values that contradict each other) and Unsupported (a controller that is not
+// Errors: InvalidSpec (the first of check_limits()) and Unsupported (a controller that is not
 // mounted, a limit this layout does not have), each with its pointer.
 Result<std::vector<CgroupWrite>> cgroup_writes(const CgroupLayout& layout,
                                                const CgroupResources& resources, CgroupStage stage);

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -376,6 +377,30 @@ Result<std::string> getcwd() {
   std::string copy = path;
   std::free(path);
   return copy;
+}
+
+Result<void> setxattr(const std::string& path, const std::string& name, std::string_view value) {
+  if (::setxattr(path.c_str(), name.c_str(), value.data(), value.size(), 0) < 0) {
+    const int err = errno;
+    return sys_error(err, "set attribute %s of %s", name.c_str(), quote(path).c_str());
+  }
+  return {};
+}
+
+Result<std::optional<std::string>> getxattr(const std::string& path, const std::string& name) {
+  std::string value(256, '\0');
+  while (true) {
+    const ssize_t size = ::getxattr(path.c_str(), name.c_str(), value.data(), value.size());
+    if (size >= 0) {
+      value.resize(static_cast<std::size_t>(size));
+      return std::optional<std::string>(std::move(value));
+    }
+    if (errno == ENODATA || errno == EOPNOTSUPP) return std::optional<std::string>();
+    if (errno != ERANGE) break;
+    value.resize(64U << 10);  // the most there can be
+  }
+  const int err = errno;
+  return sys_error(err, "read attribute %s of %s", name.c_str(), quote(path).c_str());
 }
 
 Result<std::vector<DirEntry>> list_dir(BorrowedFd dir) {

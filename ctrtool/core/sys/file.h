@@ -85,6 +85,10 @@ Result<void> fchdir(BorrowedFd dir);
 Result<void> chroot(const std::string& path);
 Result<std::string> getcwd();
 
+Result<void> setxattr(const std::string& path, const std::string& name, std::string_view value);
+// Nothing when the file has no such attribute, or the file system has none at all.
+Result<std::optional<std::string>> getxattr(const std::string& path, const std::string& name);
+
 struct DirEntry {
   std::string name;
   unsigned char type;  // DT_*

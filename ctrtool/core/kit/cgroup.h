@@ -41,6 +41,7 @@ class Cgroup {
     CgroupHierarchy hierarchy;
     std::string dir;       // mount point and path
     unsigned existed = 0;  // components of the path that are not ours to remove
+    bool ours = false;     // made by this object, or found by open()
   };
 
   // No cgroup: everything succeeds and does nothing, but limits are refused.
@@ -91,13 +92,15 @@ class Cgroup {
   // and repeats until nobody is left.
   Result<void> kill_all(int signal) const;
 
-  // The directories this container has made, and all below them. Waits a while for those that are
-  // still busy. Missing ones are fine.
+  // The directories this object has made or, after open(), those that its record does not exclude;
+  // and all below them. Waits a while for those that are still busy. Missing ones are fine.
   Result<void> remove() const;
 
  private:
   static Result<Cgroup> prepare(const CgroupLayout& layout, const CgroupRecord& record);
+  Result<void> make(Place& place);
   const Place* find(std::string_view controller) const;
+  Result<void> kill_until_empty(const std::vector<std::string>& dirs) const;
 
   CgroupLayout layout_;
   CgroupRecord record_;

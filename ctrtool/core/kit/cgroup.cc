@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making, finding, joining, delegating and removing. Limits are in cgroup_apply.cc, processes in
+// cgroup_processes.cc.
+#include "ctrtool/core/kit/cgroup.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/cgroup_dir.h"
+#include "ctrtool/core/sys/file.h"
+
+namespace ctr {
+namespace {
+
+// Marks a directory that some container's creation made on the way to its own, so that whichever
+// container leaves last may remove it, and not only the one that came first. (Kernfs keeps extended
+// attributes on v1 and v2.)
+constexpr const char* kMadeMark = "user.ocictr.parent";
+
+// Enabled for every container where the kernel offers them on v2, limits or not: statistics come
+// from them.
+constexpr std::string_view kUsualControllers[] = {"cpu", "cpuset", "io", "memory", "pids"};
+
+constexpr int kRemoveLimitMs = 5000;
+constexpr int kRemoveStepMs = 13;
+
+bool has(const std::vector<std::string>& list, std::string_view item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+// EROFS: a read-only /sys/fs/cgroup, as in most containers.
+Error as_not_permitted(Error error) {
+  if (error.code == EACCES || error.code == EPERM || error.code == EROFS)
+    error.kind = Kind::Unsupported;
+  return error;
+}
+
+// --- survey --------------------------------------------------------------------------------------
+
+Result<unsigned> existing_components(const std::string& mountpoint,
+                                     const std::vector<std::string>& steps) {
+  for (std::size_t i = steps.size(); i > 0; --i) {
+    const bool there = TRY(sys::exists(kCwd, mountpoint + steps[i - 1]));
+    if (there) return static_cast<unsigned>(i);
+  }
+  return 0U;
+}
+
+Result<void> check_not_frozen(const CgroupHierarchy& hierarchy, const std::string& dir) {
+  bool frozen = false;
+  if (hierarchy.version == CgroupVersion::V2) {
+    const std::string events = TRY(read_cgroup_file(dir, "cgroup.events"));
+    const std::string asked = TRY(read_cgroup_file(dir, "cgroup.freeze"));
+    frozen = value_of_key(events, "frozen") == "1" || asked == "1";
+  } else if (has(hierarchy.controllers, "freezer")) {
+    const std::string state = TRY(read_cgroup_file(dir, "freezer.state"));
+    frozen = state == "FROZEN" || state == "FREEZING";
+  }
+  if (frozen) return make_error(Kind::WrongState, "cgroup %s is frozen", quote(dir).c_str());
+  return {};
+}
+
+Result<void> check_empty(const CgroupHierarchy& hierarchy, const std::string& dir) {
+  const auto refuse = [&] {
+    return make_error(Kind::WrongState, "cgroup %s is not empty", quote(dir).c_str());
+  };
+  if (hierarchy.version == CgroupVersion::V2) {
+    const std::string events = TRY(read_cgroup_file(dir, "cgroup.events"));
+    if (value_of_key(events, "populated") == "1") return refuse();
+    return {};
+  }
+  const std::vector<std::string> tree = TRY(cgroup_tree(dir));
+  for (const std::string& below : tree) {
+    const std::vector<pid_t> pids = TRY(processes_in(below));
+    if (!pids.empty()) return refuse();
+  }
+  return {};
+}
+
+// --- making --------------------------------------------------------------------------------------
+
+// The parents of the container's own directory. Other containers may make and remove the same ones
+// meanwhile.
+Result<void> make_parents(const std::string& mountpoint, const std::vector<std::string>& steps) {
+  for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
+    const std::string dir = mountpoint + steps[i];
+    const bool there = TRY(sys::exists(kCwd, dir));
+    if (there) continue;
+    const Result<void> made = sys::mkdirat(kCwd, dir, 0755);
+    if (!made.ok() && made.error().code != EEXIST) return made.error();
+    // Without a mark it may be left over, empty; no reason to fail.
+    if (made.ok()) static_cast<void>(sys::setxattr(dir, kMadeMark, "1"));
+  }
+  return {};
+}
+
+// The usual case first: one mkdir and no look before it.
+Result<void> make_directory(const Cgroup::Place& place, const std::vector<std::string>& steps) {
+  constexpr int kTries = 10;  // against removers of the same parents
+  for (int i = 0;; ++i) {
+    Result<void> made = sys::mkdirat(kCwd, place.dir, 0755);
+    if (made.ok()) return {};
+    if (made.error().code == EEXIST && place.existed == steps.size()) return {};
+    if (made.error().code == EEXIST)
+      return make_error(Kind::Exists, "cgroup %s: somebody else has just made it",
+                        quote(place.dir).c_str());
+    if (made.error().code != ENOENT || steps.size() == 1 || i == kTries) return made;
+    TRY(make_parents(place.hierarchy.mountpoint, steps));
+  }
+}
+
+// --- v2 controllers ------------------------------------------------------------------------------
+
+std::vector<std::string> usual_controllers(const CgroupHierarchy& unified) {
+  std::vector<std::string> wanted;
+  for (const std::string_view controller : kUsualControllers)
+    if (has(unified.controllers, controller)) wanted.emplace_back(controller);
+  return wanted;
+}
+
+// --- v1 cpuset -----------------------------------------------------------------------------------
+
+// A hierarchy mounted with "noprefix" has the short names.
+Result<std::string> cpuset_prefix(const std::string& mountpoint) {
+  const bool usual = TRY(sys::exists(kCwd, mountpoint + "/cpuset.cpus"));
+  return std::string(usual ? "cpuset." : "");
+}
+
+// The value that holds in the directory before `steps[depth]`, that is, at `depth` components.
+// Empty ones are filled from above: nobody can enter a cpuset without CPUs and memory.
+Result<std::string> filled_cpuset(const std::string& mountpoint,
+                                  const std::vector<std::string>& steps, std::size_t depth,
+                                  const std::string& file) {
+  const std::string dir = depth == 0 ? mountpoint : mountpoint + steps[depth - 1];
+  const std::string present = TRY(sys::read_file_at(kCwd, dir + "/" + file));
+  const std::string value(trim(present));
+  if (!value.empty() || depth == 0) return value;
+  const std::string inherited = TRY(filled_cpuset(mountpoint, steps, depth - 1, file));
+  TRY(sys::write_file_at(kCwd, dir + "/" + file, inherited));
+  return inherited;
+}
+
+Result<void> fill_cpuset(const std::string& mountpoint, const std::vector<std::string>& steps) {
+  const std::string prefix = TRY(cpuset_prefix(mountpoint));
+  TRY(filled_cpuset(mountpoint, steps, steps.size(), prefix + "cpus"));
+  TRY(filled_cpuset(mountpoint, steps, steps.size(), prefix + "mems"));
+  return {};
+}
+
+// --- removing ------------------------------------------------------------------------------------
+
+// Below the container's directory everything is the container's.
+void remove_children(const std::string& dir) {
+  const Result<std::vector<std::string>> tree = cgroup_tree(dir);
+  if (!tree.ok()) return;
+  for (std::size_t i = tree->size(); i-- > 1;) static_cast<void>(remove_cgroup((*tree)[i]));
+}
+
+// On v2 the kernel tells when the last process is gone; on v1 one can only try again.
+bool wait_until_removable(const Cgroup::Place& place, Backoff& backoff) {
+  if (place.hierarchy.version == CgroupVersion::V1) return backoff.wait();
+  const Result<UniqueFd> events = sys::open(place.dir + "/cgroup.events", O_RDONLY);
+  if (!events.ok()) return backoff.wait();
+  const Result<std::string> text = sys::read_all(*events);
+  if (text.ok() && value_of_key(*text, "populated") == "1" && backoff.remaining_ms() > 0)
+    return sys::poll(*events, POLLPRI, backoff.remaining_ms()).ok();
+  return backoff.wait();
+}
+
+std::string process_words(const std::string& dir) {
+  const Result<std::vector<pid_t>> pids = processes_in(dir);
+  if (!pids.ok() || pids->empty()) return "";
+  std::string words = " (still there: process";
+  for (std::size_t i = 0; i < std::min<std::size_t>(pids->size(), 8); ++i)
+    words += strf(" %d", (*pids)[i]);
+  return words + ")";
+}
+
+Result<void> remove_directory(const Cgroup::Place& place, Backoff& backoff) {
+  while (true) {
+    Result<void> removed = remove_cgroup(place.dir);
+    if (removed.ok()) return {};
+    const int code = removed.error().code;
+    if (code != EBUSY && code != ENOTEMPTY) return removed;
+    remove_children(place.dir);
+    removed = remove_cgroup(place.dir);
+    if (removed.ok()) return {};
+    if (!wait_until_removable(place, backoff)) {
+      removed.error().message += process_words(place.dir);
+      return removed;
+    }
+  }
+}
+
+// Up to those that were there before, but for those that another container has made. The first that
+// is in use ends it.
+void remove_parents(const Cgroup::Place& place, const std::vector<std::string>& steps) {
+  for (std::size_t depth = steps.size() - 1; depth > 0; --depth) {
+    const std::string dir = place.hierarchy.mountpoint + steps[depth - 1];
+    if (depth <= place.existed) {
+      const Result<std::optional<std::string>> mark = sys::getxattr(dir, kMadeMark);
+      const bool ours = mark.ok() && mark->has_value();
+      if (!ours && (mark.ok() || mark.error().code != ENOENT)) return;
+    }
+    if (!remove_cgroup(dir).ok()) return;
+  }
+}
+
+// --- delegation ----------------------------------------------------------------------------------
+
+std::vector<std::string> delegated_files() {
+  const Result<std::string> text = sys::read_file_at(kCwd, "/sys/kernel/cgroup/delegate");
+  if (!text.ok()) return {"cgroup.procs", "cgroup.subtree_control", "cgroup.threads"};
+  std::vector<std::string> files;
+  for (const std::string_view line : split(*text, '\n'))
+    if (!line.empty() && line.find('/') == std::string_view::npos) files.emplace_back(line);
+  return files;
+}
+
+// The memory hierarchy is joined last: what is done before is not charged to the container.
+std::vector<const Cgroup::Place*> v1_places_in_joining_order(
+    const std::vector<Cgroup::Place>& places) {
+  std::vector<const Cgroup::Place*> order;
+  for (const Cgroup::Place& place : places)
+    if (place.hierarchy.version == CgroupVersion::V1) order.push_back(&place);
+  std::stable_partition(order.begin(), order.end(), [](const Cgroup::Place* place) {
+    return !has(place->hierarchy.controllers, "memory");
+  });
+  return order;
+}
+
+}  // namespace
+
+Result<CgroupRecord> Cgroup::survey(const CgroupLayout& layout, const std::string& path) {
+  CgroupRecord record;
+  record.path = TRY(normalize_cgroup_path(path));
+  const std::vector<std::string> steps = cgroup_steps(record.path);
+  for (const CgroupHierarchy& hierarchy : layout.hierarchies) {
+    const unsigned depth = TRY(existing_components(hierarchy.mountpoint, steps));
+    if (depth == 0) continue;
+    record.existed[hierarchy.name] = depth;
+    const std::string deepest = hierarchy.mountpoint + steps[depth - 1];
+    if (depth == steps.size()) TRY(check_empty(hierarchy, deepest));
+    TRY(check_not_frozen(hierarchy, deepest));
+  }
+  return record;
+}
+
+Result<Cgroup> Cgroup::prepare(const CgroupLayout& layout, const CgroupRecord& record) {
+  Cgroup cgroup;
+  if (record.path.empty()) return cgroup;
+  const std::string path = TRY(normalize_cgroup_path(record.path));
+  cgroup.layout_ = layout;
+  cgroup.record_ = {path, record.existed};
+  for (const CgroupHierarchy& hierarchy : layout.hierarchies) {
+    const auto existed = record.existed.find(hierarchy.name);
+    cgroup.places_.push_back({hierarchy, hierarchy.mountpoint + path,
+                              existed == record.existed.end() ? 0 : existed->second});
+  }
+  return cgroup;
+}
+
+Result<Cgroup> Cgroup::create(const CgroupLayout& layout, const CgroupRecord& record) {
+  Cgroup cgroup = TRY(prepare(layout, record));
+  for (Place& place : cgroup.places_) {
+    if (place.hierarchy.version != CgroupVersion::V2) continue;
+    Result<void> made = cgroup.make(place);
+    Result<UniqueFd> dir =
+        made.ok() ? sys::open(place.dir, O_PATH | O_DIRECTORY) : std::move(made).error();
+    if (!dir.ok()) {
+      static_cast<void>(cgroup.remove());
+      return std::move(dir).error();
+    }
+    cgroup.v2_dir_ = std::move(*dir);
+  }
+  return cgroup;
+}
+
+// A directory that somebody else has made meanwhile is theirs to remove; anything else that may be
+// there after a failure is ours.
+Result<void> Cgroup::make(Place& place) {
+  const std::vector<std::string> steps = cgroup_steps(record_.path);
+  Result<void> made = make_directory(place, steps);
+  place.ours = made.ok() || made.error().kind != Kind::Exists;
+  const std::vector<std::string> wanted = place.hierarchy.version == CgroupVersion::V2
+                                              ? usual_controllers(place.hierarchy)
+                                              : std::vector<std::string>();
+  if (made.ok() && !wanted.empty())
+    made = enable_controllers(place.hierarchy.mountpoint, record_.path, wanted);
+  if (made.ok() && place.hierarchy.version == CgroupVersion::V1 &&
+      has(place.hierarchy.controllers, "cpuset"))
+    made = fill_cpuset(place.hierarchy.mountpoint, steps);
+  if (!made.ok()) return as_not_permitted(std::move(made).error());
+  return {};
+}
+
+Result<Cgroup> Cgroup::open(const CgroupLayout& layout, const CgroupRecord& record) {
+  Cgroup cgroup = TRY(prepare(layout, record));
+  for (Place& place : cgroup.places_) {
+    place.ours = true;
+    if (place.hierarchy.version != CgroupVersion::V2) continue;
+    std::optional<UniqueFd> dir = TRY(sys::openat_if_exists(kCwd, place.dir, O_PATH | O_DIRECTORY));
+    if (dir.has_value()) cgroup.v2_dir_ = std::move(*dir);
+  }
+  return cgroup;
+}
+
+Result<void> Cgroup::create_v1() {
+  for (Place& place : places_)
+    if (place.hierarchy.version == CgroupVersion::V1) TRY(make(place));
+  return {};
+}
+
+Result<std::vector<UniqueFd>> Cgroup::open_tasks() const {
+  std::vector<UniqueFd> tasks;
+  for (const Place* place : v1_places_in_joining_order(places_)) {
+    UniqueFd file = TRY(sys::open(place->dir + "/tasks", O_WRONLY));
+    tasks.push_back(std::move(file));
+  }
+  return tasks;
+}
+
+Result<void> Cgroup::attach(pid_t pid) const {
+  if (pid <= 0) return make_error(Kind::System, "cgroup: process %d cannot be moved", pid);
+  for (const Place& place : places_)
+    if (place.hierarchy.version == CgroupVersion::V2)
+      TRY(sys::write_file_at(kCwd, place.dir + "/cgroup.procs", std::to_string(pid)));
+  for (const Place* place : v1_places_in_joining_order(places_))
+    TRY(sys::write_file_at(kCwd, place->dir + "/cgroup.procs", std::to_string(pid)));
+  return {};
+}
+
+Result<void> Cgroup::delegate(uid_t uid, gid_t gid) const {
+  if (!v2_dir_.valid()) return {};
+  for (const Place& place : places_) {
+    if (place.hierarchy.version != CgroupVersion::V2) continue;
+    TRY(sys::fchownat(kCwd, place.dir, uid, gid, AT_SYMLINK_NOFOLLOW));
+    for (const std::string& file : delegated_files()) {
+      const std::string path = place.dir + "/" + file;
+      const Result<void> owned = sys::fchownat(kCwd, path, uid, gid, AT_SYMLINK_NOFOLLOW);
+      if (!owned.ok() && owned.error().code != ENOENT) return owned.error();
+    }
+  }
+  return {};
+}
+
+// All hierarchies are tried, whatever happens in one; the first error is told.
+Result<void> Cgroup::remove() const {
+  Backoff backoff(kRemoveLimitMs, kRemoveStepMs);
+  const std::vector<std::string> steps = cgroup_steps(record_.path);
+  Result<void> first;
+  for (const Place& place : places_) {
+    if (!place.ours || place.existed >= steps.size()) continue;
+    Result<void> removed = remove_directory(place, backoff);
+    if (removed.ok()) remove_parents(place, steps);
+    if (!removed.ok() && first.ok()) first = std::move(removed);
+  }
+  return first;
+}
+
+const Cgroup::Place* Cgroup::find(std::string_view controller) const {
+  const CgroupHierarchy* hierarchy = layout_.find(controller);
+  if (hierarchy == nullptr) return nullptr;
+  return &places_[static_cast<std::size_t>(hierarchy - layout_.hierarchies.data())];
+}
+
+}  // namespace ctr

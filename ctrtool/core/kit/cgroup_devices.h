@@ -28,8 +28,8 @@ inline constexpr std::uint8_t kDeviceAll = kDeviceMknod | kDeviceRead | kDeviceW
 struct DeviceRule {
   bool allow = false;
   DeviceKind kind = DeviceKind::All;
-  std::optional<std::uint32_t> major;  // absent: any
-  std::optional<std::uint32_t> minor;
+  std::optional<std::uint32_t> major{};  // absent: any
+  std::optional<std::uint32_t> minor{};
   std::uint8_t access = kDeviceAll;
 
   bool operator==(const DeviceRule&) const = default;

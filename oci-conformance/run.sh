@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: MIT
+# SPDX-License-Identifier: Apache-2.0
 # Runs the OCI runtime-tools validation programs against one or more runtimes:
 #   run.sh [--strict] [--only PATTERN] [--jobs N] [--markdown] [RUNTIME]...
 #
@@ -180,17 +180,15 @@ has_all_capabilities() {
 
 # Bundles are made in the sandbox's own /tmp.
 run_program() {
-  local program=$1 runtime=$2 result=$3/$1 options=() dir status=0 work=$CACHE/work/default
+  local program=$1 runtime=$2 result=$3/$1 status=0 work=$CACHE/work/default
+  local options=(--timeout "$TIMEOUT" --keep "$CACHE" --keep "$(dirname "$runtime")")
   [ ! -d "$CACHE/work/$program" ] || work=$CACHE/work/$program
-  for dir in "$CACHE" "$(dirname "$runtime")"; do
-    case $dir/ in /tmp/* | /run/* | /dev/*) options+=(--keep "$dir") ;; esac
-  done
   [ -z "${NEEDS_V1[$program]-}" ] || options+=(--v1 "${NEEDS_V1[$program]}")
   if [ -n "${NEEDS_CAPABILITIES[$program]-}" ] && ! has_all_capabilities; then options+=(--userns); fi
   (
     cd "$work"
     unset XDG_RUNTIME_DIR NOTIFY_SOCKET LISTEN_FDS LISTEN_PID LISTEN_FDNAMES TMPDIR
-    RUNTIME=$runtime exec "$HERE/sandbox.sh" --timeout "$TIMEOUT" "${options[@]}" "$CACHE/bin/$program"
+    RUNTIME=$runtime exec "$HERE/sandbox.sh" "${options[@]}" "$CACHE/bin/$program"
   ) > "$result.out" 2> "$result.err" < /dev/null || status=$?
   judge "$program" "$result" "$status" > "$result.verdict"
 }

@@ -1,16 +1,19 @@
 #!/bin/bash
-# SPDX-License-Identifier: MIT
+# SPDX-License-Identifier: Apache-2.0
 # Runs one command, and everything it leaves behind, where it can do no harm:
-#   sandbox.sh [--timeout SECONDS] [--keep DIR]... [--rw DIR]... [--v1 CONTROLLERS] [--userns]
-#              COMMAND [ARG]...
+#   sandbox.sh [OPTION]... COMMAND [ARG]...
 #
 # Own pid, mount, network, ipc, uts and cgroup namespaces; private /run, /tmp and /dev; the rest of
-# the machine's files read-only, except the --rw directories. --keep names directories under /run,
-# /tmp or /dev that must stay visible. All cgroups the command makes lie below one cgroup of ours per
-# hierarchy, which is emptied and removed afterwards; no other cgroup is ever touched. --v1 mounts one
-# more cgroup v1 hierarchy for the time of the command, when its controllers are in no other. --userns
-# runs the command in a user namespace with the same ids: there it has all capabilities.
+# the machine's files read-only. All cgroups the command makes lie below one cgroup of ours in each
+# hierarchy, which is emptied and removed afterwards; no other cgroup is touched.
 # Exit status: the command's; 124 when it ran out of time.
+#   --timeout SECONDS  default: 60
+#   --keep DIR         stays visible though it is under /run, /tmp or /dev
+#   --rw DIR           stays writable
+#   --v1 CONTROLLERS   mounts one more cgroup v1 hierarchy for the time of the command, when its
+#                      controllers are in no other
+#   --delegate         enables all controllers of cgroup v2 for our cgroup, for that time
+#   --userns           in a user namespace with the same ids: there the command has all capabilities
 set -u
 
 fail() {
@@ -20,6 +23,22 @@ fail() {
 
 # --- inside the namespaces -------------------------------------------------------------------
 
+# Pid 1 alone enters our cgroups, and only then is their root hidden: those who wait for it stay out,
+# since a cgroup v2 that has processes cannot hand controllers to its children.
+enter() {
+  local kind where rest
+  while read -r kind where rest; do
+    echo 0 > "$where/$CGROUP_NAME/cgroup.procs" || fail "cannot enter $where/$CGROUP_NAME"
+  done <<< "$CGROUP_MOUNTS"
+  exec unshare --cgroup "$BASH" "$0" --inside "$@"
+}
+
+# For the same reason we leave the root that the command sees, and hand it what we were handed.
+leave_root() {
+  [ -e "$1/cgroup.controllers" ] || return 0
+  mkdir "$1/sandbox" && echo 0 > "$1/sandbox/cgroup.procs"
+}
+
 # A hierarchy is mounted anew: from inside the cgroup namespace its root is our own cgroup.
 mount_cgroups() {
   mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup || return
@@ -27,12 +46,13 @@ mount_cgroups() {
   while read -r kind where options; do
     if [ "$where" = /sys/fs/cgroup ]; then # the pure v2 layout
       umount /sys/fs/cgroup
-      mount -t cgroup2 cgroup2 /sys/fs/cgroup
+      mount -t cgroup2 cgroup2 /sys/fs/cgroup && leave_root /sys/fs/cgroup
       return
     fi
     name=${where##*/}
     where=/sys/fs/cgroup/$name
     mkdir "$where" && mount -t "$kind" -o "$options" "$kind" "$where" || return
+    leave_root "$where"
     [ "$name" = "${name%,*}" ] || ln -s "$name" "/sys/fs/cgroup/${name%,*}"
     [ "$name" = "${name#*,}" ] || ln -s "$name" "/sys/fs/cgroup/${name#*,}"
   done <<< "$CGROUP_MOUNTS"
@@ -101,7 +121,6 @@ in_userns() {
 }
 
 inside() {
-  trap - EXIT
   mount --make-rprivate / || fail "cannot make mounts private"
   # Lazily and only here: a runtime that looks for the first mount of a kind must find the new one.
   umount -lR /proc && mount -t proc proc /proc || fail "cannot mount /proc"
@@ -115,6 +134,10 @@ inside() {
   # Not exec: this shell is pid 1 and reaps what the runtime leaves to it.
   if [ -n "$SANDBOX_USERNS" ]; then in_userns "$@"; else "$@"; fi &
   wait $!
+  local status=$?
+  # The end of pid 1 kills the others and waits for them; what is frozen would not die.
+  find /sys/fs/cgroup -name freezer.state -exec sh -c 'echo THAWED > "$1"' - {} \; 2> /dev/null
+  return $status
 }
 
 # --- outside -------------------------------------------------------------------------------
@@ -130,7 +153,7 @@ cgroup_mounts() {
 }
 
 # Own cgroup in each hierarchy, directly below the root: a nested one would inherit limits.
-enter_cgroups() {
+make_cgroups() {
   local kind where rest dir
   while read -r kind where rest; do
     dir=$where/$CGROUP_NAME
@@ -138,9 +161,26 @@ enter_cgroups() {
     if [ -e "$dir/cpuset.mems" ] && [ "$kind" = cgroup ]; then
       cat "$where/cpuset.cpus" > "$dir/cpuset.cpus" && cat "$where/cpuset.mems" > "$dir/cpuset.mems" || return
     fi
-    echo "$BASHPID" > "$dir/cgroup.procs" || return
   done <<< "$CGROUP_MOUNTS"
 }
+
+# Controllers that we enabled at the root of cgroup v2 are disabled again, unless others use them now.
+delegate() {
+  local kind where rest controller
+  while read -r kind where rest; do
+    [ "$kind" = cgroup2 ] || continue
+    for controller in $(cat "$where/cgroup.controllers"); do
+      grep -qw "$controller" "$where/cgroup.subtree_control" && continue
+      echo "+$controller" > "$where/cgroup.subtree_control" && DELEGATED+=("$where $controller")
+    done
+  done <<< "$CGROUP_MOUNTS"
+} 2> /dev/null
+
+undelegate() {
+  local entry
+  for entry in "${DELEGATED[@]}"; do echo "-${entry#* }" > "${entry% *}/cgroup.subtree_control"; done
+  DELEGATED=()
+} 2> /dev/null
 
 # A v1 cgroup that is frozen keeps its processes through SIGKILL.
 remove_cgroups() {
@@ -150,7 +190,7 @@ remove_cgroups() {
     [ -d "$dir" ] || continue
     find "$dir" -name freezer.state -exec sh -c 'echo THAWED > "$1"' - {} \; 2>/dev/null
     find "$dir" -name cgroup.kill -exec sh -c 'echo 1 > "$1"' - {} \; 2>/dev/null
-    for try in 1 2 3 4 5 6 7 8 9 10; do
+    for try in {1..50}; do # a process that was frozen takes its time to die
       find "$dir" -depth -type d -exec rmdir {} + 2>/dev/null
       [ -d "$dir" ] || break
       sleep 0.1
@@ -178,15 +218,19 @@ drop_hierarchy() {
 }
 
 main() {
-  local limit=60 v1= status
+  local limit=60 v1='' delegate=0 status=0
   ARGUMENTS=("$@")
-  KEEP=() RW=() SANDBOX_USERNS=
+  KEEP=() RW=() DELEGATED=() SANDBOX_USERNS=
   while [ $# -gt 0 ]; do
     case $1 in
       --timeout) limit=$2; shift 2 ;;
-      --keep) KEEP+=("$2"); shift 2 ;;
+      --keep)
+        case $2/ in /tmp/* | /run/* | /dev/*) KEEP+=("$2") ;; esac
+        shift 2
+        ;;
       --rw) RW+=("$2"); shift 2 ;;
       --v1) v1=$2; shift 2 ;;
+      --delegate) delegate=1; shift ;;
       --userns) SANDBOX_USERNS=1; shift ;;
       *) break ;;
     esac
@@ -200,17 +244,14 @@ main() {
   fi
   CGROUP_MOUNTS=$(cgroup_mounts)
   CGROUP_NAME=ocictr-conformance-$$
-  trap remove_cgroups EXIT
+  trap 'remove_cgroups; undelegate' EXIT
   trap 'exit 130' INT TERM HUP
-  export CGROUP_MOUNTS START_DIR SANDBOX_USERNS
-  (
-    trap - EXIT
-    enter_cgroups || fail "cannot enter cgroups"
-    exec timeout --kill-after=5 --signal=TERM "$limit" \
-      unshare --cgroup --pid --fork --kill-child=KILL --mount --net --ipc --uts \
-      "$BASH" "$0" --inside "${#KEEP[@]}" "${KEEP[@]}" "${#RW[@]}" "${RW[@]}" "$@"
-  )
-  status=$?
+  export CGROUP_MOUNTS CGROUP_NAME START_DIR SANDBOX_USERNS
+  [ $delegate = 0 ] || delegate
+  make_cgroups || fail "cannot make cgroups"
+  timeout --kill-after=5 --signal=TERM "$limit" \
+    unshare --pid --fork --kill-child=KILL --mount --net --ipc --uts \
+    "$BASH" "$0" --enter "${#KEEP[@]}" "${KEEP[@]}" "${#RW[@]}" "${RW[@]}" "$@" || status=$?
   if [ -n "$v1" ]; then
     remove_cgroups
     drop_hierarchy "$v1"
@@ -218,13 +259,15 @@ main() {
   exit $status
 }
 
-if [ "${1-}" = --inside ]; then
-  shift
-  KEEP=("${@:2:$1}")
-  shift $(($1 + 1))
-  RW=("${@:2:$1}")
-  shift $(($1 + 1))
-  inside "$@"
-  exit
-fi
-main "$@"
+case ${1-} in
+  --enter) enter "${@:2}" ;;
+  --inside)
+    shift
+    KEEP=("${@:2:$1}")
+    shift $(($1 + 1))
+    RW=("${@:2:$1}")
+    shift $(($1 + 1))
+    inside "$@"
+    ;;
+  *) main "$@" ;;
+esac

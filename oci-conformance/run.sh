@@ -8,11 +8,10 @@
 #   --only      only the programs whose name matches this shell pattern
 #   --jobs      programs at a time (default: twice the processors; most of their time is spent waiting)
 #   --markdown  the table as README.md has it
-set -eu -o pipefail
-shopt -s nullglob
-
 HERE=$(cd "$(dirname "$0")" && pwd)
-CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/ocictr-conformance
+. "$HERE/common.sh"
+
+KIND='' EXPECTED='a line in expected.txt'
 SOURCE=golang-github-opencontainers-runtime-tools
 SUITE=trixie
 TIMEOUT=90
@@ -35,27 +34,7 @@ declare -A NEEDS_V1=(
 # Programs that want every capability, which root may lack where a hypervisor or engine has cut them.
 declare -A NEEDS_CAPABILITIES=([process_capabilities]=1)
 
-die() {
-  echo "run.sh: $*" >&2
-  exit 2
-}
-
-log() { echo "== $*" >&2; }
-
 # --- getting and building the programs --------------------------------------------------------
-
-install_packages() {
-  local missing=() name
-  for name in "${PACKAGES[@]}"; do
-    dpkg-query -W -f '${Status}' "$name" 2> /dev/null | grep -q 'ok installed' || missing+=("$name")
-  done
-  [ ${#missing[@]} -gt 0 ] || return 0
-  log "installing ${missing[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get install -qq -y --no-install-recommends "${missing[@]}" > /dev/null 2>&1 ||
-    { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}" > /dev/null; } ||
-    die "cannot install ${missing[*]}"
-}
 
 # The mirror this machine already trusts, whichever it is.
 debian_mirror() {
@@ -144,7 +123,7 @@ pack_work() {
 
 build() {
   local key tree=$CACHE/gopath/src/github.com/opencontainers/runtime-tools shim=$CACHE/gopath/src/github.com/mndrix/tap-go
-  key=$(cat "$TARBALL" "$HERE/tap/tap.go" "$0" <(go version) | sha256sum)
+  key=$(cat "$TARBALL" "$HERE/tap/tap.go" "$HERE/run.sh" <(go version) | sha256sum)
   [ "$(cat "$CACHE/built" 2> /dev/null)" != "$key" ] || return 0
   log "building the validation programs"
   rm -rf "$CACHE/gopath" "$CACHE/bin" "$CACHE/work"
@@ -168,7 +147,6 @@ list_programs() {
   for path in "$CACHE"/bin/*; do
     case ${path##*/} in
       runtimetest) ;;
-      # shellcheck disable=SC2254 # it is a pattern
       $ONLY) echo "${path##*/}" ;;
     esac
   done
@@ -179,7 +157,7 @@ has_all_capabilities() {
 }
 
 # Bundles are made in the sandbox's own /tmp.
-run_program() {
+run_one() {
   local program=$1 runtime=$2 result=$3/$1 status=0 work=$CACHE/work/default
   local options=(--timeout "$TIMEOUT" --keep "$CACHE" --keep "$(dirname "$runtime")")
   [ ! -d "$CACHE/work/$program" ] || work=$CACHE/work/$program
@@ -187,7 +165,7 @@ run_program() {
   if [ -n "${NEEDS_CAPABILITIES[$program]-}" ] && ! has_all_capabilities; then options+=(--userns); fi
   (
     cd "$work"
-    unset XDG_RUNTIME_DIR NOTIFY_SOCKET LISTEN_FDS LISTEN_PID LISTEN_FDNAMES TMPDIR
+    clean_environment
     RUNTIME=$runtime exec "$HERE/sandbox.sh" "${options[@]}" "$CACHE/bin/$program"
   ) > "$result.out" 2> "$result.err" < /dev/null || status=$?
   judge "$program" "$result" "$status" > "$result.verdict"
@@ -229,20 +207,9 @@ judge() {
 }
 
 run_all() {
-  local runtime=$1 results=$2 program running=0
-  rm -rf "$results" && mkdir -p "$results"
-  for program in "${PROGRAMS[@]}"; do
-    if [ "$running" -ge "$JOBS" ]; then wait -n || true; else running=$((running + 1)); fi
-    run_program "$program" "$runtime" "$results" &
-  done
-  wait
-  for program in "${PROGRAMS[@]}"; do cat "$results/$program.verdict"; done > "$results/summary"
-}
-
-# --- reporting -------------------------------------------------------------------------------
-
-totals() {
-  awk '{ ++n[$2] } END { printf "%d passed, %d failed, %d skipped\n", n["pass"], n["fail"], n["skip"] }' "$1"
+  local program
+  run_pool "$1" "$2" "${PROGRAMS[@]}"
+  for program in "${PROGRAMS[@]}"; do cat "$2/$program.verdict"; done > "$2/summary"
 }
 
 print_table() {
@@ -252,76 +219,16 @@ print_table() {
   totals "$1"
 }
 
-# One column for each runtime: verdict and points that were ok of those that were judged.
-print_markdown() {
-  local names=() files=() runtime
-  for runtime in "$@"; do
-    names+=("$(basename "$runtime")")
-    files+=("$CACHE/results/$(basename "$runtime")/summary")
-  done
-  { printf '| program |'; printf ' %s |' "${names[@]}"; echo
-    printf '|---|'; printf -- '---|%.0s' "${names[@]}"; echo; }
-  awk '{ cell[$1] = cell[$1] " " ($2 == "pass" ? "pass" : "**" $2 "**") ($3 + $4 ? " " $3 "/" ($3 + $4) : "") " |" }
-       FNR == NR { order[++n] = $1 }
-       { total[FILENAME, $2]++ }
-       END { for (i = 1; i <= n; ++i) print "| " order[i] " |" cell[order[i]]
-             printf "| **passed, failed, skipped** |"
-             for (i = 1; i < ARGC; ++i)
-               printf " %d, %d, %d |", total[ARGV[i], "pass"], total[ARGV[i], "fail"], total[ARGV[i], "skip"]
-             print "" }' "${files[@]}"
-}
-
-cgroup_layout() {
-  [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] && echo v2 || echo v1
-}
-
-# expected.txt: PROGRAM VERDICT REASON; with @v1 or @v2 after the verdict, for that layout only.
-compare() {
-  awk -v layout="@$(cgroup_layout)" -v expectations="$HERE/expected.txt" '
-    FILENAME == expectations { if ($0 !~ /^#/ && NF >= 2) {
-                  verdict = $2; where = ""
-                  if (split(verdict, part, "@") == 2) { verdict = part[1]; where = "@" part[2] }
-                  if (where == "" && !($1 in special) || where == layout) expected[$1] = verdict
-                  if (where == layout) special[$1] = 1 }
-                next }
-    { seen[$1] = 1
-      if (!($1 in expected)) { print $1 ": " $2 ", not in expected.txt"; bad = 1 }
-      else if (expected[$1] != $2) { print $1 ": " $2 ", expected " expected[$1]; bad = 1 } }
-    END { exit bad }' "$HERE/expected.txt" "$1"
-}
-
 main() {
-  local strict=0 markdown=0 runtimes=() runtime path differs=0
-  ONLY='*' JOBS=$((2 * $(nproc)))
-  while [ $# -gt 0 ]; do
-    case $1 in
-      --strict) strict=1 ;;
-      --markdown) markdown=1 ;;
-      --only) ONLY=$2; shift ;;
-      --jobs) JOBS=$2; shift ;;
-      --help | -h) sed -n '3,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
-      -*) die "unknown option $1" ;;
-      *) runtimes+=("$1") ;;
-    esac
-    shift
-  done
-  [ "$(id -u)" = 0 ] || die "needs root: containers, namespaces and cgroups are the subject"
-  [ ${#runtimes[@]} -gt 0 ] || runtimes=("$HERE/../build/ocictr")
+  parse_options "$@"
+  [ ${#RUNTIMES[@]} -gt 0 ] || RUNTIMES=("$HERE/../build/ocictr")
   mkdir -p "$CACHE"
   install_packages
   fetch_source
   build
   mapfile -t PROGRAMS < <(list_programs)
   [ ${#PROGRAMS[@]} -gt 0 ] || die "no program matches $ONLY"
-  for runtime in "${runtimes[@]}"; do
-    path=$(command -v "$runtime") && path=$(realpath "$path") || die "no runtime $runtime"
-    log "$path: $("$path" --version | head -n 1)"
-    run_all "$path" "$CACHE/results/$(basename "$runtime")"
-    [ $markdown = 1 ] || print_table "$CACHE/results/$(basename "$runtime")/summary"
-  done
-  [ $markdown = 0 ] || print_markdown "${runtimes[@]}"
-  compare "$CACHE/results/$(basename "${runtimes[0]}")/summary" || differs=1
-  [ $strict = 0 ] || [ $differs = 0 ] || exit 1
+  judge_runtimes
 }
 
 main "$@"

@@ -129,7 +129,6 @@ refused() {
   nothing_left
 }
 
-# shellcheck disable=SC2048,SC2086 # unquoted, to make one line of a filter of many
 # refuses FILTER [JQ OPTION]...: refused with this edit of the configuration, which is undone.
 refuses() {
   cp "$BUNDLE/config.json" "$BUNDLE/config.saved"

@@ -20,6 +20,7 @@ class Log {
   Log(UniqueFd to, LogFormat format, LogLevel threshold)
       : to_(std::move(to)), format_(format), threshold_(threshold) {}
 
+  BorrowedFd fd() const { return to_; }
   bool wants(LogLevel level) const { return to_.valid() && level <= threshold_; }
   void write(LogLevel level, std::string_view message) const;
   void error(std::string_view message) const { write(LogLevel::Error, message); }

@@ -25,7 +25,7 @@ Result<std::optional<ChannelMessage>> Channel::receive() const {
   sys::Message message = TRY(sys::receive_message(socket_, kMaxMessage));
   if (message.end) return std::optional<ChannelMessage>();
   const auto type = static_cast<std::uint8_t>(message.data.front());
-  if (type < static_cast<std::uint8_t>(MessageType::IdsMapped) ||
+  if (type < static_cast<std::uint8_t>(MessageType::UserMade) ||
       type > static_cast<std::uint8_t>(MessageType::Failed))
     return make_error(Kind::System, "channel: unknown message %u", type);
   return std::optional<ChannelMessage>(ChannelMessage{

@@ -4,16 +4,17 @@
 //
 //   parent                                child
 //     clone ───────────────────────────▶  set-up begins
+//     ◀────────────────────── #1 UserMade  (only if it had to join others before)
 //     write ID maps
-//     #1 IdsMapped ────────────────────▶  take the new IDs, join, unshare, mount ...
+//     #2 IdsMapped ────────────────────▶  take the new IDs, join, unshare, mount ...
 //     cgroups and limits                   ... at the same time
-//     #2 CgroupMade (tasks files) ─────▶  join the cgroup, then what depends on it
+//     #3 CgroupMade (tasks files) ─────▶  join the cgroup, then what depends on it
 //     compile seccomp                      the rest of the tree
-//     ◀──────────────────── #3 MountsDone
+//     ◀──────────────────── #4 MountsDone
 //     prestart, createRuntime hooks
-//     #4 HooksDone ────────────────────▶  createContainer hooks, pivot, attributes
-//     #5 SeccompReady (program) ───────▶
-//     ◀───────────────────────── #6 Ready
+//     #5 HooksDone ────────────────────▶  createContainer hooks, pivot, attributes
+//     #6 SeccompReady (program) ───────▶
+//     ◀───────────────────────── #7 Ready
 //     save the state
 //     Release (create) or Go (run) ────▶  waits at the gate, or goes on at once
 //     ◀───────────────────────── Released
@@ -34,6 +35,7 @@
 namespace ctr {
 
 enum class MessageType : std::uint8_t {
+  UserMade = static_cast<std::uint8_t>(Point::UserMade),
   IdsMapped = static_cast<std::uint8_t>(Point::IdsMapped),
   CgroupMade = static_cast<std::uint8_t>(Point::CgroupMade),
   MountsDone = static_cast<std::uint8_t>(Point::MountsDone),

@@ -5,11 +5,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "ctrtool/core/exec/signals.h"
 #include "ctrtool/core/exec/steps.h"
 #include "ctrtool/core/sys/cred.h"
+#include "ctrtool/core/sys/file.h"
 
 namespace ctr {
 namespace {
@@ -21,8 +24,31 @@ int exit_status_of(const Error& error) {
   return 255;
 }
 
+// Of what the parent has open only this is the child's: not its locks, its log, its directories.
+Result<void> close_all_others(const Context& ctx) {
+  std::vector<unsigned> keep;
+  const auto add = [&](BorrowedFd fd) {
+    if (fd.valid()) keep.push_back(static_cast<unsigned>(fd.raw()));
+  };
+  add(ctx.channel.socket());
+  add(ctx.target);
+  add(ctx.console_socket);
+  add(ctx.gate);
+  for (const auto& [slot, fd] : ctx.slots) add(fd);
+  for (const UniqueFd& fd : ctx.cgroup_tasks) add(fd);
+  std::sort(keep.begin(), keep.end());
+  unsigned first = 3 + ctx.plan->preserve_fds;
+  for (const unsigned fd : keep) {
+    if (fd < first) continue;
+    if (fd > first) TRY(sys::close_range(first, fd - 1, 0));
+    first = fd + 1;
+  }
+  return sys::close_range(first, ~0U, 0);
+}
+
 Result<void> run_child_steps(Context& ctx, std::size_t first) {
   unblock_signals();
+  TRY(close_all_others(ctx));
   TRY(guard_against_orphaning());
   for (std::size_t i = first; i < ctx.plan->steps.size(); ++i) {
     const Step& step = ctx.plan->steps[i];

@@ -46,6 +46,7 @@ struct Context {
   UniqueFd gate;                       // listening; invalid when the parent itself gives the Go
   UniqueFd empty_directory;            // one read-only tmpfs that covers every masked directory
   std::map<unsigned, UniqueFd> slots;  // detached mounts by number
+  std::vector<std::string> env;        // the program's
   std::string program_path;            // what FindProgram found
 };
 
@@ -95,6 +96,7 @@ Result<void> run(const SetRlimits& op, Context& ctx);
 Result<void> run(const DropBounding& op, Context& ctx);
 Result<void> run(const SetUser& op, Context& ctx);
 Result<void> run(const ChangeDirectory& op, Context& ctx);
+Result<void> run(const SetHome& op, Context& ctx);
 Result<void> run(const FindProgram& op, Context& ctx);
 Result<void> run(const SetNoNewPrivileges& op, Context& ctx);
 Result<void> run(const CompileSeccomp& op, Context& ctx);

@@ -123,6 +123,7 @@ Result<void> run(const Clone& op, Context& ctx) {
 Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
   Context ctx;
   ctx.plan = &plan;
+  ctx.env = plan.program.env;
   ctx.hooks = options.hooks;
   ctx.cgroup_layout = options.cgroup_layout;
   ctx.seccomp_cache = options.seccomp_cache;

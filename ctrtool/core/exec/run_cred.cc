@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the process is and may: session, keyring, limits, identity, working directory, program.
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -72,6 +73,29 @@ Result<std::string> find_program(const std::string& name, const std::vector<std:
     denied = denied || (err == EACCES && sys::fstatat(kCwd, candidate, 0).ok());
   }
   return program_error(name, denied ? EACCES : ENOENT);
+}
+
+// From the container's /etc/passwd, which may be anything: a FIFO, a device, endless.
+Result<std::string> read_passwd() {
+  constexpr std::size_t kMaxPasswd = 1U << 20;
+  const UniqueFd fd = TRY(sys::open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  const struct stat st = TRY(sys::fstat(fd));
+  if (!S_ISREG(st.st_mode)) return make_error(Kind::InvalidSpec, "/etc/passwd is not a file");
+  return sys::read_all(fd, kMaxPasswd);
+}
+
+std::string home_of(uid_t uid) {
+  const Result<std::string> passwd = read_passwd();
+  if (!passwd.ok()) return "/";
+  const std::string wanted = strf("%u", uid);
+  for (const std::string_view line : split(*passwd, '\n')) {
+    const std::vector<std::string_view> fields = split(line, ':');
+    constexpr std::size_t kUid = 2;
+    constexpr std::size_t kHome = 5;
+    if (fields.size() > kHome && fields[kUid] == wanted && fields[kHome].starts_with('/'))
+      return std::string(fields[kHome]);
+  }
+  return "/";
 }
 
 }  // namespace
@@ -154,8 +178,13 @@ Result<void> run(const ChangeDirectory& op, Context&) {
   return {};
 }
 
+Result<void> run(const SetHome& op, Context& ctx) {
+  ctx.env.push_back("HOME=" + home_of(op.uid));
+  return {};
+}
+
 Result<void> run(const FindProgram&, Context& ctx) {
-  ctx.program_path = TRY(find_program(ctx.plan->program.argv.front(), ctx.plan->program.env));
+  ctx.program_path = TRY(find_program(ctx.plan->program.argv.front(), ctx.env));
   return {};
 }
 
@@ -165,7 +194,10 @@ Result<void> run(const SetCapabilities& op, Context&) { return apply_caps(op.set
 
 Result<void> run(const Execute&, Context& ctx) {
   stop_ignoring(ctx.ignored_signals);
-  const Error error = sys::execve(ctx.program_path, ctx.plan->program.argv, ctx.plan->program.env);
+  // All of ours are close-on-exec from birth; this is for what we could not know of.
+  const unsigned first = 3 + ctx.plan->preserve_fds;
+  TRY(sys::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC));
+  const Error error = sys::execve(ctx.program_path, ctx.plan->program.argv, ctx.env);
   return program_error(ctx.program_path, error.code);
 }
 

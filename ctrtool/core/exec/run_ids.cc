@@ -69,8 +69,8 @@ Result<void> run(const MapIds& op, Context& ctx) {
 
 Result<void> run(const BecomeRoot& op, Context&) {
   if (op.clear_groups) TRY(sys::setgroups({}));
-  TRY(sys::setresgid(0, 0, 0));
-  TRY(sys::setresuid(0, 0, 0));
+  TRY(sys::setresgid(op.gid, op.gid, op.gid));
+  TRY(sys::setresuid(op.uid, op.uid, op.uid));
   return guard_against_orphaning();
 }
 

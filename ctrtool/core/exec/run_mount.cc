@@ -223,13 +223,17 @@ Result<void> run(const PivotRoot& op, Context& ctx) {
     TRY(sys::pivot_root(".", "."));
     TRY(sys::umount2(".", MNT_DETACH));
   }
+  // Nothing that leads out of the new root stays open (CVE-2024-21626).
+  ctx.root.reset();
+  ctx.proc.reset();
+  ctx.empty_directory.reset();
+  ctx.slots.clear();
   return sys::chdir("/");
 }
 
 Result<void> run(const ChangeRoot& op, Context& ctx) {
-  ctx.root = TRY(sys::open(op.from, O_PATH | O_DIRECTORY));
-  TRY(sys::fchdir(ctx.root));
-  TRY(sys::chroot("."));
+  TRY(sys::chroot(op.from));
+  ctx.proc.reset();
   return sys::chdir("/");
 }
 

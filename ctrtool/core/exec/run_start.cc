@@ -38,6 +38,7 @@ std::vector<sock_filter> program_of(const std::string& bytes) {
 Result<void> meet_as_parent(Point point, Context& ctx) {
   const auto type = static_cast<MessageType>(point);
   switch (point) {
+    case Point::UserMade:
     case Point::MountsDone:
     case Point::Ready:
       TRY(ctx.channel.expect(type));
@@ -66,7 +67,7 @@ Result<void> meet_as_child(Point point, Context& ctx) {
     ctx.late_cgroup.reset();
     return ctx.channel.send(type);
   }
-  if (point == Point::MountsDone) return ctx.channel.send(type);
+  if (point == Point::MountsDone || point == Point::UserMade) return ctx.channel.send(type);
   ChannelMessage message = TRY(ctx.channel.expect(type));
   if (point == Point::CgroupMade) ctx.cgroup_tasks = std::move(message.fds);
   if (point == Point::SeccompReady) ctx.seccomp = program_of(message.payload);
@@ -110,6 +111,11 @@ Result<void> run(const CompileSeccomp& op, Context& ctx) {
 }
 
 Result<void> run(const InstallSeccomp& op, Context& ctx) {
+  if (op.with_privilege) {
+    sys::CapTriple caps = TRY(sys::capget());
+    caps.effective = caps.permitted;
+    TRY(sys::capset(caps));
+  }
   TRY(sys::seccomp_set_mode_filter(ctx.seccomp, op.flags));
   return {};
 }

@@ -136,7 +136,8 @@ Named show(const BringUpLoopback&) { return {"bring_up_loopback", "bring up lo"}
 Named show(const SetHostname& op) { return {"set_hostname", "hostname " + quote(op.name)}; }
 Named show(const SetDomainname& op) { return {"set_domainname", "domainname " + quote(op.name)}; }
 Named show(const BecomeRoot& op) {
-  return {"become_root", strf("become uid 0, gid 0%s", op.clear_groups ? ", no groups" : "")};
+  return {"become_root", strf("become uid %u, gid %u%s", op.uid, op.gid,
+                              op.clear_groups ? ", no groups" : "")};
 }
 Named show(const MakeCgroup& op) { return {"make_cgroup", "make cgroup " + quote(op.record.path)}; }
 Named show(const OpenCgroup& op) { return {"open_cgroup", "open cgroup " + quote(op.record.path)}; }
@@ -224,6 +225,7 @@ Named show(const SetUser& op) {
                            op.set_groups ? groups(op.groups).c_str() : "as they are", op.umask)};
 }
 Named show(const ChangeDirectory& op) { return {"change_directory", "chdir to " + quote(op.at)}; }
+Named show(const SetHome& op) { return {"set_home", strf("HOME of uid %u", op.uid)}; }
 Named show(const FindProgram&) { return {"find_program", "find the program"}; }
 Named show(const SetNoNewPrivileges&) { return {"set_no_new_privileges", "no new privileges"}; }
 Named show(const CompileSeccomp& op) {

@@ -29,12 +29,13 @@ namespace ctr {
 
 // Numbered in the order in which they are passed; channel.h has the picture.
 enum class Point : std::uint8_t {
-  IdsMapped = 1,     // parent → child: the ID maps are written
-  CgroupMade = 2,    // parent → child: the limits are set; carries the `tasks` files to join
-  MountsDone = 3,    // child → parent: the tree is complete and the host's root still visible
-  HooksDone = 4,     // parent → child: the runtime-namespace hooks are through
-  SeccompReady = 5,  // parent → child: carries the filter program
-  Ready = 6,         // child → parent: nothing is left that can fail but the start itself
+  UserMade = 1,      // child → parent: it is in a new user namespace, without maps
+  IdsMapped = 2,     // parent → child: the ID maps are written
+  CgroupMade = 3,    // parent → child: the limits are set; carries the `tasks` files to join
+  MountsDone = 4,    // child → parent: the tree is complete and the host's root still visible
+  HooksDone = 5,     // parent → child: the runtime-namespace hooks are through
+  SeccompReady = 6,  // parent → child: carries the filter program
+  Ready = 7,         // child → parent: nothing is left that can fail but the start itself
 };
 
 struct Meet {
@@ -85,6 +86,8 @@ struct SetDomainname {
 };
 // Child: the IDs 0 of a new or joined user namespace, before anything is made there.
 struct BecomeRoot {
+  uid_t uid = 0;  // another one only where 0 is not mapped
+  gid_t gid = 0;
   bool clear_groups = true;
 };
 
@@ -233,7 +236,7 @@ struct JoinSessionKeyring {
 struct SetOomScoreAdj {  // parent
   int value;
 };
-struct RaiseRlimits {  // parent: hard limits that a user namespace's root could not raise
+struct RaiseRlimits {  // parent: hard limits that the child could not raise itself any more
   std::vector<RlimitSetting> limits;
 };
 struct SetRlimits {
@@ -253,6 +256,10 @@ struct SetUser {
 struct ChangeDirectory {
   std::string at;
 };
+// HOME from the container's passwd, for a program that was given none.
+struct SetHome {
+  uid_t uid;
+};
 // Looks argv[0] up as execvp would, so that create can say what is missing.
 struct FindProgram {};
 struct SetNoNewPrivileges {};
@@ -261,6 +268,8 @@ struct CompileSeccomp {  // parent
 };
 struct InstallSeccomp {
   unsigned flags = 0;  // SECCOMP_FILTER_FLAG_*
+  // Without no_new_privs the kernel wants CAP_SYS_ADMIN, which a change of user has made ineffective.
+  bool with_privilege = false;
 };
 struct SetCapabilities {
   CapSets sets;
@@ -300,7 +309,7 @@ using Op = std::variant<
     AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink,
     MakeDevice, MaskPath, MakeReadonly, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal,
     NewSession, ChownStdio, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits,
-    DropBounding, SetUser, ChangeDirectory, FindProgram, SetNoNewPrivileges, CompileSeccomp,
+    DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges, CompileSeccomp,
     InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
 
 // "mount_fs": the operation's name in plans.

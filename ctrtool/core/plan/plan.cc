@@ -40,6 +40,7 @@ std::string_view to_string(Actor actor) {
 
 std::string_view to_string(Point point) {
   switch (point) {
+    case Point::UserMade: return "the user namespace is made";
     case Point::IdsMapped:
       return "the IDs are mapped";
     case Point::CgroupMade:

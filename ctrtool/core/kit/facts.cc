@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/core/kit/facts.h"
+
+#include <linux/capability.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/cred.h"
+#include "ctrtool/core/sys/file.h"
+
+namespace ctr {
+namespace {
+
+// The initial user namespace maps every ID onto itself.
+bool maps_everything(const std::string& uid_map) {
+  unsigned inside = 1;
+  unsigned outside = 1;
+  unsigned count = 0;
+  return std::sscanf(uid_map.c_str(), "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 &&
+         outside == 0 && count == 0xffffffffU;
+}
+
+}  // namespace
+
+bool HostFacts::privileged() const { return initial_user_namespace && effective.has(CAP_SYS_ADMIN); }
+
+Result<HostFacts> read_host_facts() {
+  HostFacts facts;
+  facts.euid = ::geteuid();
+  facts.egid = ::getegid();
+  const sys::CapTriple caps = TRY(sys::capget());
+  facts.effective = CapSet(caps.effective);
+  facts.last_cap = TRY(kernel_last_cap());
+  const std::string uid_map = TRY(sys::read_file_at(kCwd, "/proc/self/uid_map"));
+  facts.initial_user_namespace = maps_everything(uid_map);
+  utsname kernel{};
+  if (::uname(&kernel) < 0) {
+    const int err = errno;
+    return sys_error(err, "uname");
+  }
+  std::sscanf(kernel.release, "%u.%u", &facts.kernel_major, &facts.kernel_minor);
+  return facts;
+}
+
+}  // namespace ctr

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The translators of this room, one per part of the configuration. Each adds its steps to the plan;
+// translate.cc has the one page that shows their order.
+#pragma once
+
+#include <string>
+
+#include "runtime/translate/translate.h"
+
+namespace oci {
+
+struct Work {
+  const Spec& spec;
+  const ctr::HostFacts& facts;
+  const TranslateOptions& options;
+  ctr::ContainerPlan& plan;
+  Problems& problems;
+
+  bool new_namespace(NamespaceType type) const;
+  bool joined_namespace(NamespaceType type) const;
+  bool in_user_namespace() const {
+    return new_namespace(NamespaceType::User) || joined_namespace(NamespaceType::User);
+  }
+  void parent(ctr::Phase phase, ctr::Op op, const Pointer& from = Pointer()) {
+    plan.add(phase, ctr::Actor::Parent, std::move(op), from.str());
+  }
+  void child(ctr::Phase phase, ctr::Op op, const Pointer& from = Pointer()) {
+    plan.add(phase, ctr::Actor::Child, std::move(op), from.str());
+  }
+  void meet(ctr::Phase phase, ctr::Point point) {
+    plan.add(phase, ctr::Actor::Both, ctr::Meet{point});
+  }
+};
+
+// mounts.cc. Sources that must be opened before the clone, or before propagation changes.
+struct MountPlan {
+  std::vector<ctr::Step> early_parent;
+  std::vector<ctr::Step> early_child;
+  std::vector<ctr::Step> mounts;
+  std::vector<ctr::Step> late;  // read-only that has to wait
+  bool bound_dev = false;       // /dev comes from the host: nothing is made in it
+};
+MountPlan plan_mounts(Work& work);
+
+void add_clone_and_namespaces(Work& work, const MountPlan& mounts);  // namespaces.cc
+void plan_clone_again(Work& work);
+ctr::IdMap translate_id_map(const std::vector<IdMapping>& mappings, Problems& problems,
+                            const Pointer& at);  // ids.cc
+void add_devices(Work& work);                    // devices.cc
+void add_masks(Work& work);
+void add_sysctls(Work& work);                                                          // sysctl.cc
+void add_hooks(Work& work, ctr::Phase phase, ctr::Actor actor, ctr::HookStage stage);  // hooks.cc
+bool has_runtime_hooks(const Spec& spec);
+
+// process.cc: from the session to the program, for init and for exec alike.
+struct ProcessPlan {
+  const Process& process;
+  Pointer at;
+  bool is_init;
+  std::string keyring;  // empty: none is joined
+};
+void add_process(Work& work, const ProcessPlan& process);
+void report_unsupported(Work& work);  // unsupported.cc: what a later version will do
+
+// seccomp.cc
+ctr::SeccompProfile translate_seccomp(const Seccomp& seccomp, Problems& problems);
+
+}  // namespace oci

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which namespaces are new, which are joined, and in which order. Three shapes:
+//
+//   plain   clone with everything new at once; only the network namespace is made by the child
+//           itself, so that the parent need not wait for it (400 us)
+//   joined user namespace   the child joins it first, then makes the rest inside it, then clones
+//           again if a pid namespace is among them
+//   new user namespace and others joined   the child joins those while it still has the caller's
+//           rights over them, then makes the user namespace, and is mapped after that
+#include <sched.h>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/compat.h"
+#include "runtime/translate/internal.h"
+
+namespace oci {
+namespace {
+
+using ctr::Phase;
+using ctr::Point;
+
+int flag_of(NamespaceType type) {
+  switch (type) {
+    case NamespaceType::Pid:
+      return CLONE_NEWPID;
+    case NamespaceType::Network:
+      return CLONE_NEWNET;
+    case NamespaceType::Mount:
+      return CLONE_NEWNS;
+    case NamespaceType::Ipc:
+      return CLONE_NEWIPC;
+    case NamespaceType::Uts:
+      return CLONE_NEWUTS;
+    case NamespaceType::User:
+      return CLONE_NEWUSER;
+    case NamespaceType::Cgroup:
+      return CLONE_NEWCGROUP;
+    case NamespaceType::Time:
+      return CLONE_NEWTIME;
+  }
+  return 0;
+}
+
+Pointer pointer_of(const Spec& spec, NamespaceType type) {
+  for (std::size_t i = 0; i < spec.linux_.namespaces.size(); ++i)
+    if (spec.linux_.namespaces[i].type == type) return Pointer("/linux/namespaces").at(i);
+  return Pointer("/linux/namespaces");
+}
+
+// New ones of the kinds that clone or unshare make together.
+int new_flags(const Work& work) {
+  int flags = 0;
+  for (const NamespaceType type : {NamespaceType::Pid, NamespaceType::Mount, NamespaceType::Ipc,
+                                   NamespaceType::Uts, NamespaceType::User})
+    if (work.new_namespace(type)) flags |= flag_of(type);
+  return flags;
+}
+
+// The mount namespace last: it changes what every later path means.
+constexpr NamespaceType kJoinOrder[] = {NamespaceType::Ipc,     NamespaceType::Uts,
+                                        NamespaceType::Network, NamespaceType::Cgroup,
+                                        NamespaceType::Time,    NamespaceType::Mount};
+
+void add_join(Work& work, NamespaceType type) {
+  const Namespace* const found = find_namespace(work.spec.linux_, type);
+  if (found == nullptr || found->path.empty()) return;
+  work.child(Phase::Namespaces, ctr::JoinNamespace{flag_of(type), found->path},
+             pointer_of(work.spec, type).at("path"));
+}
+
+void add_joins(Work& work) {
+  for (const NamespaceType type : kJoinOrder) add_join(work, type);
+}
+
+bool joins_anything(const Work& work) {
+  for (const NamespaceType type : kJoinOrder)
+    if (work.joined_namespace(type)) return true;
+  return false;
+}
+
+void add_clone_again(Work& work) {
+  work.plan.add(Phase::Namespaces, ctr::Actor::Both, ctr::CloneAgain{});
+}
+
+std::string offsets_text(const TimeOffsets& offsets) {
+  std::string text;
+  const auto line = [&](const char* clock, const std::optional<TimeOffset>& offset) {
+    if (offset.has_value())
+      text +=
+          ctr::strf("%s %lld %u\n", clock, static_cast<long long>(offset->secs), offset->nanosecs);
+  };
+  line("monotonic", offsets.monotonic);
+  line("boottime", offsets.boottime);
+  return text;
+}
+
+// Counts for children, and since Linux 6.1 for the program after execve too.
+void add_time(Work& work) {
+  const std::string text = offsets_text(work.spec.linux_.timeOffsets);
+  const Pointer at = Pointer("/linux/timeOffsets");
+  if (!work.new_namespace(NamespaceType::Time)) {
+    if (!text.empty()) work.problems.error(at, "needs a new time namespace");
+    return;
+  }
+  work.child(Phase::Namespaces, ctr::Unshare{CLONE_NEWTIME},
+             pointer_of(work.spec, NamespaceType::Time));
+  if (!text.empty()) work.child(Phase::Namespaces, ctr::SetTimeOffsets{text}, at);
+}
+
+void add_network(Work& work) {
+  if (!work.new_namespace(NamespaceType::Network)) return;
+  const Pointer at = pointer_of(work.spec, NamespaceType::Network);
+  work.child(Phase::Namespaces, ctr::Unshare{CLONE_NEWNET}, at);
+  work.child(Phase::Namespaces, ctr::BringUpLoopback{}, at);
+}
+
+bool maps_only_self(const std::vector<IdMapping>& maps, std::uint32_t id) {
+  return maps.size() == 1 && maps.front().size == 1 && maps.front().hostID == id;
+}
+
+void add_maps(Work& work) {
+  const Linux& config = work.spec.linux_;
+  ctr::MapIds op;
+  op.uids = translate_id_map(config.uidMappings, work.problems, Pointer("/linux/uidMappings"));
+  op.gids = translate_id_map(config.gidMappings, work.problems, Pointer("/linux/gidMappings"));
+  if (!work.facts.privileged()) {
+    // One's own ID can be mapped by oneself, if setgroups is given up (user_namespaces(7)).
+    const bool alone = maps_only_self(config.uidMappings, work.facts.euid) &&
+                       maps_only_self(config.gidMappings, work.facts.egid);
+    op.deny_setgroups = alone;
+    op.use_helpers = !alone;
+  }
+  work.parent(Phase::Namespaces, op, Pointer("/linux/uidMappings"));
+  work.meet(Phase::Namespaces, Point::IdsMapped);
+}
+
+// What only the caller may do for a process in a user namespace of its own.
+void add_privileged_attributes(Work& work) {
+  if (!work.spec.process.has_value()) return;
+  const Process& process = *work.spec.process;
+  if (process.oomScoreAdj.has_value())
+    work.parent(Phase::Namespaces, ctr::SetOomScoreAdj{*process.oomScoreAdj},
+                Pointer("/process/oomScoreAdj"));
+  if (process.rlimits.empty()) return;
+  // In a user namespace, or after the change of user, the child may only lower them.
+  ctr::RaiseRlimits op;
+  for (const Rlimit& limit : process.rlimits) {
+    const std::optional<int> resource = ctr::find_spec_rlimit(limit.type);
+    if (resource.has_value()) op.limits.push_back({*resource, limit.soft, limit.hard});
+  }
+  work.parent(Phase::Namespaces, op, Pointer("/process/rlimits"));
+}
+
+void add_early_parent(Work& work, const MountPlan& mounts) {
+  work.plan.steps.insert(work.plan.steps.end(), mounts.early_parent.begin(),
+                         mounts.early_parent.end());
+}
+
+bool parent_enters_pid(const Work& work) {
+  return work.joined_namespace(NamespaceType::Pid) && work.facts.privileged();
+}
+
+void add_enter_pid(Work& work) {
+  if (!parent_enters_pid(work)) return;
+  const Namespace* const found = find_namespace(work.spec.linux_, NamespaceType::Pid);
+  work.parent(Phase::Namespaces, ctr::EnterPidNamespace{found->path},
+              pointer_of(work.spec, NamespaceType::Pid).at("path"));
+}
+
+// Joined by somebody without rights in our own namespace: in the child, which then clones again.
+bool child_enters_pid(const Work& work) {
+  return work.joined_namespace(NamespaceType::Pid) && !work.facts.privileged();
+}
+
+void add_plain(Work& work) {
+  work.parent(Phase::Namespaces, ctr::Clone{static_cast<std::uint64_t>(new_flags(work))},
+              Pointer("/linux/namespaces"));
+  add_privileged_attributes(work);
+  if (work.new_namespace(NamespaceType::User)) add_maps(work);
+  add_joins(work);
+  if (child_enters_pid(work)) {
+    add_join(work, NamespaceType::Pid);
+    add_clone_again(work);
+  }
+}
+
+void add_joined_user(Work& work) {
+  work.parent(Phase::Namespaces, ctr::Clone{0}, Pointer("/linux/namespaces"));
+  add_privileged_attributes(work);
+  add_join(work, NamespaceType::User);
+  add_joins(work);
+  if (child_enters_pid(work)) add_join(work, NamespaceType::Pid);
+  const int flags = new_flags(work);
+  if (flags != 0) work.child(Phase::Namespaces, ctr::Unshare{flags}, Pointer("/linux/namespaces"));
+  if ((flags & CLONE_NEWPID) != 0 || child_enters_pid(work)) add_clone_again(work);
+}
+
+void add_late_user(Work& work) {
+  work.parent(Phase::Namespaces, ctr::Clone{0}, Pointer("/linux/namespaces"));
+  add_privileged_attributes(work);
+  add_joins(work);
+  work.child(Phase::Namespaces, ctr::Unshare{CLONE_NEWUSER},
+             pointer_of(work.spec, NamespaceType::User));
+  work.meet(Phase::Namespaces, Point::UserMade);
+  add_maps(work);
+  const int flags = new_flags(work) & ~CLONE_NEWUSER;
+  if (flags != 0) work.child(Phase::Namespaces, ctr::Unshare{flags}, Pointer("/linux/namespaces"));
+  if ((flags & CLONE_NEWPID) != 0) add_clone_again(work);
+}
+
+}  // namespace
+
+void plan_clone_again(Work& work) { add_clone_again(work); }
+
+void add_clone_and_namespaces(Work& work, const MountPlan& mounts) {
+  if (work.options.cgroup.has_value())
+    work.parent(Phase::Prepare, ctr::MakeCgroup{*work.options.cgroup},
+                Pointer("/linux/cgroupsPath"));
+  add_early_parent(work, mounts);
+  add_enter_pid(work);
+  if (work.joined_namespace(NamespaceType::User)) {
+    add_joined_user(work);
+  } else if (work.new_namespace(NamespaceType::User) && joins_anything(work)) {
+    add_late_user(work);
+  } else {
+    add_plain(work);
+  }
+  add_network(work);
+  add_time(work);
+}
+
+}  // namespace oci

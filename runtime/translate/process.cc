@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// process: from the session to the program. What can fail is done before the start is waited for;
+// what would weaken us or be charged to the program comes after.
+#include <sys/resource.h>
+
+#include "ctrtool/core/base/strf.h"
+#include "runtime/translate/internal.h"
+
+namespace oci {
+namespace {
+
+using ctr::Phase;
+using ctr::Point;
+
+ctr::CapSet translate_caps(const std::vector<std::string>& names, Problems& problems,
+                           const Pointer& at) {
+  ctr::CapSet set;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::optional<int> cap = ctr::find_spec_cap(names[i]);
+    if (cap.has_value()) {
+      set.add(*cap);
+    } else {
+      problems.error(at.at(i), ctr::strf("%s is not a capability", ctr::quote(names[i]).c_str()));
+    }
+  }
+  return set;
+}
+
+// Absent capabilities are none: what a program was not given it does not have.
+ctr::CapSets translate_capabilities(const Process& process, Problems& problems, const Pointer& at) {
+  ctr::CapSets sets;
+  if (!process.capabilities.has_value()) return sets;
+  const Capabilities& caps = *process.capabilities;
+  sets.bounding = translate_caps(caps.bounding, problems, at.at("bounding"));
+  sets.effective = translate_caps(caps.effective, problems, at.at("effective"));
+  sets.inheritable = translate_caps(caps.inheritable, problems, at.at("inheritable"));
+  sets.permitted = translate_caps(caps.permitted, problems, at.at("permitted"));
+  sets.ambient = translate_caps(caps.ambient, problems, at.at("ambient"));
+  for (const ctr::CapProblem& problem : ctr::check_cap_sets(sets))
+    problems.error(at.at(ctr::cap_kind_name(problem.kind)), problem.message);
+  return sets;
+}
+
+struct Limits {
+  std::vector<ctr::RlimitSetting> before_user;  // raising needs a capability
+  std::vector<ctr::RlimitSetting> at_start;     // would stop us: few descriptors, no memory
+};
+
+Limits translate_rlimits(const Process& process, Problems& problems, const Pointer& at) {
+  Limits out;
+  for (std::size_t i = 0; i < process.rlimits.size(); ++i) {
+    const Rlimit& limit = process.rlimits[i];
+    const std::optional<int> resource = ctr::find_spec_rlimit(limit.type);
+    if (!resource.has_value()) {
+      problems.error(at.at(i).at("type"),
+                     ctr::strf("%s is not a resource limit", ctr::quote(limit.type).c_str()));
+      continue;
+    }
+    constexpr std::uint64_t kEnoughDescriptors = 256;
+    const ctr::RlimitSetting setting{*resource, limit.soft, limit.hard};
+    const bool tight = *resource != RLIMIT_NOFILE || limit.soft < kEnoughDescriptors;
+    const bool would_stop_us = *resource == RLIMIT_AS || *resource == RLIMIT_DATA ||
+                               *resource == RLIMIT_STACK || *resource == RLIMIT_FSIZE ||
+                               *resource == RLIMIT_CPU || *resource == RLIMIT_NPROC ||
+                               *resource == RLIMIT_NOFILE;
+    if (tight && would_stop_us) {
+      // The hard limit may have to be raised while that is allowed; the soft one falls at the
+      // start.
+      out.at_start.push_back(setting);
+    } else {
+      out.before_user.push_back(setting);
+    }
+  }
+  return out;
+}
+
+bool has_variable(const std::vector<std::string>& env, const std::string& name) {
+  for (const std::string& entry : env)
+    if (entry.starts_with(name + "=")) return true;
+  return false;
+}
+
+// Of a variable given twice the last one counts, and the program sees one.
+std::vector<std::string> environment(const Process& process,
+                                     const std::vector<std::string>& extra) {
+  std::vector<std::string> out;
+  for (auto entry = process.env.rbegin(); entry != process.env.rend(); ++entry)
+    if (!has_variable(out, entry->substr(0, entry->find('=')))) out.push_back(*entry);
+  std::vector<std::string> ordered(out.rbegin(), out.rend());
+  for (const std::string& entry : extra)
+    if (!has_variable(ordered, entry.substr(0, entry.find('=')))) ordered.push_back(entry);
+  return ordered;
+}
+
+ctr::SetUser translate_user(const Work& work, const Process& process) {
+  ctr::SetUser op;
+  op.uid = process.user.uid;
+  op.gid = process.user.gid;
+  if (process.user.additionalGids.has_value()) op.groups = *process.user.additionalGids;
+  const auto keep = work.spec.annotations.find("run.oci.keep_original_groups");
+  const bool kept = keep != work.spec.annotations.end() && keep->second == "1";
+  // An unprivileged caller that mapped only itself had to give up setgroups.
+  const ctr::MapIds* const maps = work.plan.find<ctr::MapIds>();
+  op.set_groups = !kept && !(maps != nullptr && maps->deny_setgroups);
+  op.umask = process.user.umask.value_or(022);
+  return op;
+}
+
+void refuse_labels(Work& work, const ProcessPlan& plan) {
+  const Process& process = plan.process;
+  const auto refuse = [&](bool asked_for, const char* key) {
+    if (asked_for) work.problems.error(plan.at.at(key), "is not supported by this version");
+  };
+  refuse(!process.apparmorProfile.empty(), "apparmorProfile");
+  refuse(!process.selinuxLabel.empty(), "selinuxLabel");
+  refuse(process.scheduler.has_value(), "scheduler");
+  refuse(process.ioPriority.has_value(), "ioPriority");
+  refuse(process.execCPUAffinity.has_value() && !plan.is_init, "execCPUAffinity");
+}
+
+// With no_new_privs the filter can be the very last thing; without, it needs a capability that the
+// container may not keep, so it comes just before the capabilities fall.
+void add_confinement(Work& work, const ProcessPlan& plan, const ctr::CapSets& caps) {
+  const Pointer caps_at = plan.at.at("capabilities");
+  const bool filtered = work.spec.linux_.seccomp.has_value();
+  ctr::InstallSeccomp install;
+  if (filtered) {
+    Problems ignored;  // reported once, where the profile is compiled
+    const ctr::SeccompProfile profile = translate_seccomp(*work.spec.linux_.seccomp, ignored);
+    const ctr::Result<unsigned> flags = ctr::seccomp_load_flags(profile);
+    if (!flags.ok()) work.problems.error(Pointer("/linux/seccomp/flags"), flags.error().message);
+    install.flags = flags.ok() ? *flags : 0;
+    install.with_privilege = !plan.process.noNewPrivileges;
+  }
+  if (plan.process.noNewPrivileges) {
+    work.child(Phase::Start, ctr::SetNoNewPrivileges{}, plan.at.at("noNewPrivileges"));
+    work.child(Phase::Start, ctr::SetCapabilities{caps}, caps_at);
+    if (filtered) work.child(Phase::Start, install, Pointer("/linux/seccomp"));
+    return;
+  }
+  if (filtered) work.child(Phase::Start, install, Pointer("/linux/seccomp"));
+  work.child(Phase::Start, ctr::SetCapabilities{caps}, caps_at);
+}
+
+void add_seccomp_compile(Work& work) {
+  if (!work.spec.linux_.seccomp.has_value()) return;
+  work.parent(Phase::Process,
+              ctr::CompileSeccomp{translate_seccomp(*work.spec.linux_.seccomp, work.problems)},
+              Pointer("/linux/seccomp"));
+  work.meet(Phase::Process, Point::SeccompReady);
+}
+
+}  // namespace
+
+void add_process(Work& work, const ProcessPlan& plan) {
+  const Process& process = plan.process;
+  refuse_labels(work, plan);
+  const ctr::CapSets caps =
+      translate_capabilities(process, work.problems, plan.at.at("capabilities"));
+  const Limits limits = translate_rlimits(process, work.problems, plan.at.at("rlimits"));
+  work.plan.program = {process.args, environment(process, work.options.extra_env)};
+
+  if (plan.is_init && !process.terminal) work.child(Phase::Process, ctr::NewSession{});
+  if (!plan.keyring.empty()) work.child(Phase::Process, ctr::JoinSessionKeyring{plan.keyring});
+  if (!process.terminal)
+    work.child(Phase::Process, ctr::ChownStdio{process.user.uid, process.user.gid},
+               plan.at.at("user"));
+  if (!limits.before_user.empty())
+    work.child(Phase::Process, ctr::SetRlimits{limits.before_user}, plan.at.at("rlimits"));
+  work.child(Phase::Process, ctr::ChangeDirectory{process.cwd}, plan.at.at("cwd"));
+  work.child(Phase::Process, ctr::DropBounding{caps.bounding},
+             plan.at.at("capabilities").at("bounding"));
+  work.child(Phase::Process, translate_user(work, process), plan.at.at("user"));
+  if (!has_variable(work.plan.program.env, "HOME"))
+    work.child(Phase::Process, ctr::SetHome{process.user.uid});
+  work.child(Phase::Process, ctr::FindProgram{}, plan.at.at("args"));
+  add_seccomp_compile(work);
+  work.meet(Phase::Process, Point::Ready);
+  work.child(Phase::Start, ctr::WaitForStart{});
+  if (!limits.at_start.empty())
+    work.child(Phase::Start, ctr::SetRlimits{limits.at_start}, plan.at.at("rlimits"));
+  add_confinement(work, plan, caps);
+  if (plan.is_init)
+    add_hooks(work, Phase::Start, ctr::Actor::Child, ctr::HookStage::StartContainer);
+  work.child(Phase::Start, ctr::Execute{}, plan.at.at("args"));
+}
+
+}  // namespace oci

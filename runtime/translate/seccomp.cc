@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/translate/internal.h"
+
+namespace oci {
+namespace {
+
+ctr::SeccompRule translate_rule(const SyscallRule& rule) {
+  ctr::SeccompRule out{.names = rule.names, .action = rule.action, .errno_ret = rule.errnoRet};
+  for (const SyscallArg& arg : rule.args)
+    out.args.push_back(
+        {.index = arg.index, .value = arg.value, .value_two = arg.valueTwo, .op = arg.op});
+  return out;
+}
+
+}  // namespace
+
+ctr::SeccompProfile translate_seccomp(const Seccomp& seccomp, Problems& problems) {
+  ctr::SeccompProfile out;
+  out.default_action = seccomp.defaultAction;
+  out.default_errno_ret = seccomp.defaultErrnoRet;
+  out.architectures = seccomp.architectures;
+  out.flags = seccomp.flags.value_or(std::vector<std::string>());
+  out.listener_path = seccomp.listenerPath;
+  out.listener_metadata = seccomp.listenerMetadata;
+  for (const SyscallRule& rule : seccomp.syscalls) out.rules.push_back(translate_rule(rule));
+  const Pointer at = Pointer("/linux/seccomp");
+  for (const ctr::SeccompProblem& problem : ctr::check_seccomp(out))
+    problems.error(Pointer(at.str() + problem.pointer), problem.message);
+  if (ctr::seccomp_notifies(out))
+    problems.error(at, "SCMP_ACT_NOTIFY is not supported by this version");
+  return out;
+}
+
+}  // namespace oci

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/translate/translate.h"
+
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "ctrtool/core/sys/compat.h"
+#include "runtime/translate/internal.h"
+
+namespace oci {
+namespace {
+
+using ctr::Actor;
+using ctr::Phase;
+using ctr::Point;
+
+std::string absolute(const std::string& path, const std::string& base) {
+  return path.starts_with('/') ? path : base + "/" + path;
+}
+
+void append(Work& work, const std::vector<ctr::Step>& steps) {
+  work.plan.steps.insert(work.plan.steps.end(), steps.begin(), steps.end());
+}
+
+// The limits are set while the child is busy with its mounts.
+void add_cgroup_limits(Work& work) {
+  if (!work.options.cgroup.has_value()) return;
+  const Pointer at = Pointer("/linux/resources");
+  work.parent(Phase::Cgroup,
+              ctr::LimitCgroup{translate_resources(work.spec.linux_.resources, work.facts)}, at);
+  work.meet(Phase::Cgroup, Point::CgroupMade);
+}
+
+bool is_cgroup_mount(const ctr::Step& step) {
+  return std::holds_alternative<ctr::MountCgroups>(step.op);
+}
+
+// Before a cgroup namespace is made, and before cgroups are mounted, the process must be in its
+// own.
+void add_cgroup_join(Work& work) {
+  if (work.options.cgroup.has_value()) work.child(Phase::Cgroup, ctr::JoinCgroup{});
+  if (work.new_namespace(NamespaceType::Cgroup)) work.child(Phase::Cgroup, ctr::UnshareCgroup{});
+}
+
+void add_tree(Work& work, const MountPlan& mounts) {
+  bool joined = false;
+  for (const ctr::Step& step : mounts.mounts) {
+    if (is_cgroup_mount(step) && !joined) {
+      add_cgroup_join(work);
+      joined = true;
+    }
+    work.plan.steps.push_back(step);
+  }
+  if (!joined) add_cgroup_join(work);
+  if (!mounts.bound_dev) add_devices(work);
+}
+
+unsigned long propagation_flags(RootfsPropagation value) {
+  switch (value) {
+    case RootfsPropagation::Private:
+      return MS_PRIVATE;
+    case RootfsPropagation::Shared:
+      return MS_SHARED;
+    case RootfsPropagation::Slave:
+      return MS_SLAVE;
+    case RootfsPropagation::Unbindable:
+      return MS_UNBINDABLE;
+    case RootfsPropagation::Rprivate:
+      return MS_PRIVATE | MS_REC;
+    case RootfsPropagation::Rshared:
+      return MS_SHARED | MS_REC;
+    case RootfsPropagation::Rslave:
+      return MS_SLAVE | MS_REC;
+    case RootfsPropagation::Runbindable:
+      return MS_UNBINDABLE | MS_REC;
+  }
+  return MS_PRIVATE;
+}
+
+// The root of the new mount namespace: nothing made in it reaches the host, what the host mounts
+// later may still reach binds that want it.
+void add_root(Work& work, const MountPlan& mounts) {
+  append(work, mounts.early_child);
+  work.child(Phase::Tree, ctr::SetPropagation{"/", MS_SLAVE | MS_REC});
+  work.child(Phase::Tree, ctr::BindRoot{absolute(work.spec.root.path, work.options.bundle)},
+             Pointer("/root/path"));
+}
+
+// In a user namespace the child acts as its root from here on; the bundle was opened as the caller,
+// who may look where that root may not.
+void add_identity(Work& work) {
+  if (!work.in_user_namespace()) return;
+  ctr::BecomeRoot op;
+  op.clear_groups = work.facts.privileged();
+  const auto first_inside = [](const std::vector<IdMapping>& maps) {
+    for (const IdMapping& map : maps)
+      if (map.containerID == 0) return 0U;
+    return maps.empty() ? 0U : maps.front().containerID;
+  };
+  op.uid = first_inside(work.spec.linux_.uidMappings);
+  op.gid = first_inside(work.spec.linux_.gidMappings);
+  work.child(Phase::Namespaces, op);
+}
+
+void add_names(Work& work) {
+  if (!work.spec.hostname.empty())
+    work.child(Phase::Namespaces, ctr::SetHostname{work.spec.hostname}, Pointer("/hostname"));
+  if (!work.spec.domainname.empty())
+    work.child(Phase::Namespaces, ctr::SetDomainname{work.spec.domainname}, Pointer("/domainname"));
+}
+
+void add_working_directory(Work& work) {
+  if (work.spec.process.has_value() && work.spec.process->cwd != "/")
+    work.child(Phase::Tree, ctr::MakeDirectory{.at = work.spec.process->cwd},
+               Pointer("/process/cwd"));
+}
+
+void add_terminal(Work& work) {
+  const Process& process = *work.spec.process;
+  ctr::OpenTerminal op;
+  op.uid = process.user.uid;
+  if (process.consoleSize.has_value()) {
+    op.rows = process.consoleSize->height;
+    op.columns = process.consoleSize->width;
+  }
+  work.child(Phase::Tree, op, Pointer("/process/terminal"));
+}
+
+// Mounts done, before the pivot: here the hooks may still look at both sides.
+void add_create_hooks(Work& work) {
+  if (has_runtime_hooks(work.spec)) {
+    work.meet(Phase::Tree, Point::MountsDone);
+    add_hooks(work, Phase::Tree, Actor::Parent, ctr::HookStage::Prestart);
+    add_hooks(work, Phase::Tree, Actor::Parent, ctr::HookStage::CreateRuntime);
+    work.meet(Phase::Tree, Point::HooksDone);
+  }
+  add_hooks(work, Phase::Tree, Actor::Child, ctr::HookStage::CreateContainer);
+}
+
+void add_pivot(Work& work, const MountPlan& mounts) {
+  append(work, mounts.late);
+  add_masks(work);
+  add_sysctls(work);
+  if (work.spec.root.readonly) {
+    ctr::SetMountAttrs op{.at = "/"};
+    op.attrs.set = MOUNT_ATTR_RDONLY;
+    work.child(Phase::Pivot, op, Pointer("/root/readonly"));
+  }
+  work.child(Phase::Pivot, ctr::PivotRoot{work.options.no_pivot});
+  if (work.spec.linux_.rootfsPropagation.has_value())
+    work.child(Phase::Pivot,
+               ctr::SetPropagation{"/", propagation_flags(*work.spec.linux_.rootfsPropagation)},
+               Pointer("/linux/rootfsPropagation"));
+}
+
+// Without a mount namespace of its own the container shares the host's mounts: none may be made.
+void add_shared_mounts(Work& work) {
+  for (std::size_t i = 0; i < work.spec.mounts.size(); ++i)
+    work.problems.error(Pointer("/mounts").at(i), "needs a mount namespace");
+  add_cgroup_join(work);
+  work.child(Phase::Pivot, ctr::ChangeRoot{absolute(work.spec.root.path, work.options.bundle)},
+             Pointer("/root/path"));
+}
+
+}  // namespace
+
+bool Work::new_namespace(NamespaceType type) const {
+  const Namespace* const found = find_namespace(spec.linux_, type);
+  return found != nullptr && found->path.empty();
+}
+
+bool Work::joined_namespace(NamespaceType type) const {
+  const Namespace* const found = find_namespace(spec.linux_, type);
+  return found != nullptr && !found->path.empty();
+}
+
+std::string default_cgroup_path(const Spec& spec, const std::string& id) {
+  return spec.linux_.cgroupsPath.empty() ? "/" + id : spec.linux_.cgroupsPath;
+}
+
+Translation translate(const Spec& spec, const ctr::HostFacts& facts,
+                      const TranslateOptions& options) {
+  Translation out;
+  Problems problems;
+  Work work{spec, facts, options, out.plan, problems};
+  out.plan.id = options.id;
+  out.plan.preserve_fds = options.preserve_fds;
+  if (!spec.process.has_value())
+    problems.error(Pointer("/process"), "is required to run a container");
+  report_unsupported(work);
+
+  const bool own_mounts = find_namespace(spec.linux_, NamespaceType::Mount) != nullptr;
+  const MountPlan mounts = own_mounts ? plan_mounts(work) : MountPlan{};
+  add_clone_and_namespaces(work, mounts);
+  add_names(work);
+  add_cgroup_limits(work);
+  if (own_mounts) {
+    add_root(work, mounts);
+    add_identity(work);
+    add_tree(work, mounts);
+    add_working_directory(work);
+    if (spec.process.has_value() && spec.process->terminal) {
+      work.child(Phase::Tree, ctr::NewSession{});
+      add_terminal(work);
+    }
+    add_create_hooks(work);
+    add_pivot(work, mounts);
+  } else {
+    add_identity(work);
+    add_shared_mounts(work);
+  }
+  if (spec.process.has_value()) {
+    const std::string keyring =
+        options.no_new_keyring ? std::string() : std::string("_ses.") + options.id;
+    add_process(work, {*spec.process, Pointer("/process"), true, keyring});
+  }
+  out.problems = std::move(problems).take();
+  return out;
+}
+
+Translation translate_exec(const Process& process, const ExecTarget& target,
+                           const ctr::HostFacts& facts) {
+  Translation out;
+  Problems problems;
+  TranslateOptions options;
+  options.id = target.id;
+  options.cgroup = target.cgroup;
+  options.no_new_keyring = target.no_new_keyring;
+  options.preserve_fds = target.preserve_fds;
+  options.extra_env = target.extra_env;
+  Work work{*target.spec, facts, options, out.plan, problems};
+  out.plan.id = target.id;
+  out.plan.preserve_fds = target.preserve_fds;
+
+  if (target.cgroup.has_value()) work.parent(Phase::Cgroup, ctr::OpenCgroup{*target.cgroup});
+  const bool new_pid = (target.namespaces & CLONE_NEWPID) != 0;
+  const bool by_parent = new_pid && facts.privileged();
+  if (by_parent) work.parent(Phase::Namespaces, ctr::EnterPidNamespace{});
+  work.parent(Phase::Namespaces, ctr::Clone{0});
+  if (target.cgroup.has_value()) work.child(Phase::Cgroup, ctr::JoinCgroup{});
+  // The pid namespace last: whoever is inside sees us only when nothing of the host is left.
+  const int direct = target.namespaces & ~CLONE_NEWPID;
+  if (direct != 0) work.child(Phase::Namespaces, ctr::JoinProcess{direct});
+  if (new_pid && !by_parent) {
+    work.child(Phase::Namespaces, ctr::JoinProcess{CLONE_NEWPID});
+    plan_clone_again(work);
+  }
+  if ((target.namespaces & CLONE_NEWUSER) != 0) add_identity(work);
+  work.child(Phase::Process, ctr::NewSession{});
+  if (process.terminal) {
+    ctr::OpenTerminal op{.uid = process.user.uid, .on_console = false};
+    if (process.consoleSize.has_value()) {
+      op.rows = process.consoleSize->height;
+      op.columns = process.consoleSize->width;
+    }
+    work.child(Phase::Process, op, Pointer("/terminal"));
+  }
+  const std::string keyring =
+      target.no_new_keyring ? std::string() : std::string("_ses.") + target.id;
+  add_process(work, {process, Pointer(), false, keyring});
+  out.problems = std::move(problems).take();
+  return out;
+}
+
+}  // namespace oci

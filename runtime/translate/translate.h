@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// config.json → ContainerPlan. Pure: what it must know of the host comes in as facts. A rule of the
+// specification lives here; how the kernel wants it done lives in core/exec.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ctrtool/core/base/result.h"
+#include "ctrtool/core/kit/cgroup.h"
+#include "ctrtool/core/kit/facts.h"
+#include "ctrtool/core/plan/plan.h"
+#include "runtime/spec/problem.h"
+#include "runtime/spec/spec.h"
+
+namespace oci {
+
+struct TranslateOptions {
+  std::string id;
+  std::string bundle;  // absolute
+  // The cgroup to be made; nothing: none (the disabled driver, or a user who may not make any).
+  std::optional<ctr::CgroupRecord> cgroup;
+  bool no_pivot = false;
+  bool no_new_keyring = false;
+  unsigned preserve_fds = 0;
+  std::vector<std::string> extra_env;  // LISTEN_FDS and the like, unless the config says otherwise
+};
+
+struct Translation {
+  ctr::ContainerPlan plan;
+  std::vector<Problem> problems;  // with an error among them the plan must not be executed
+};
+
+// A whole container: create and run.
+Translation translate(const Spec& spec, const ctr::HostFacts& facts,
+                      const TranslateOptions& options);
+
+// One more process in a running container: exec.
+struct ExecTarget {
+  std::string id;
+  const Spec* spec = nullptr;  // the container's
+  std::optional<ctr::CgroupRecord> cgroup;
+  int namespaces = 0;  // CLONE_NEW* that differ from ours
+  bool no_new_keyring = false;
+  unsigned preserve_fds = 0;
+  std::vector<std::string> extra_env;
+};
+Translation translate_exec(const Process& process, const ExecTarget& target,
+                           const ctr::HostFacts& facts);
+
+// The hooks of one stage; poststart and poststop are not part of a plan.
+std::vector<ctr::Hook> translate_hooks(const Hooks& hooks, ctr::HookStage stage);
+
+// The cgroup of a container whose config has no path: "/ID".
+std::string default_cgroup_path(const Spec& spec, const std::string& id);
+// linux.resources with the device rules that every container has.
+ctr::CgroupResources translate_resources(const std::optional<Resources>& resources,
+                                         const ctr::HostFacts& facts);
+
+}  // namespace oci

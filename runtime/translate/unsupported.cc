@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this version does not do. Said with its pointer, never ignored.
+#include "runtime/translate/internal.h"
+
+namespace oci {
+namespace {
+
+void refuse(Work& work, bool asked_for, const char* pointer) {
+  if (asked_for) work.problems.error(Pointer(pointer), "is not supported by this version");
+}
+
+}  // namespace
+
+void report_unsupported(Work& work) {
+  const Linux& config = work.spec.linux_;
+  refuse(work, !config.mountLabel.empty(), "/linux/mountLabel");
+  refuse(work, config.intelRdt.has_value(), "/linux/intelRdt");
+  refuse(work, config.memoryPolicy.has_value(), "/linux/memoryPolicy");
+  refuse(work, config.personality.has_value(), "/linux/personality");
+  refuse(work, !config.netDevices.empty(), "/linux/netDevices");
+}
+
+}  // namespace oci

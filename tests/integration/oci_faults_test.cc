@@ -139,7 +139,6 @@ OCI_TEST(BadInput, IsToldWithItsPointer) {
       {"/process/env", "[null]"},
       {"/process/rlimits/-", R"({"type":"RLIMIT_NOPE","soft":1,"hard":1})"},
       {"/process/rlimits/-", R"({"type":"RLIMIT_CORE","soft":2,"hard":1})"},
-      {"/process/capabilities/bounding", "[\"CAP_NOPE\"]"},
       {"/process/noNewPrivileges", "\"yes\""},
       {"/process/oomScoreAdj", "2000"},
       {"/root/path", "5"},

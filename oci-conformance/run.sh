@@ -216,7 +216,6 @@ print_table() {
   awk 'BEGIN { printf "%-34s %-7s %5s %6s %7s  %s\n", "PROGRAM", "VERDICT", "OK", "NOT OK", "SKIPPED", "FIRST FAILURE" }
        { note = $0; for (i = 1; i <= 5; ++i) sub(/^[^ ]+ /, "", note)
          printf "%-34s %-7s %5d %6d %7d  %s\n", $1, $2, $3, $4, $5, note }' "$1"
-  totals "$1"
 }
 
 main() {

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What the two runners share: options, packages, the pool of jobs, the comparison table.
-# A runner sets HERE, PACKAGES and KIND ("" or a prefix for its results), and defines `run_one`.
+# A runner sets HERE, KIND ("" or a prefix for its results) and EXPECTED (the verdicts of what is not
+# in its expected.txt), and defines run_one, run_all and print_table.
 
 set -eu -o pipefail
 shopt -s nullglob
@@ -39,9 +40,12 @@ parse_options() {
   [ "$(id -u)" = 0 ] || die "needs root: containers, namespaces and cgroups are the subject"
 }
 
+# What a run needs; building needs more.
+readonly RUN_PACKAGES='busybox-static iproute2 jq util-linux'
+
 install_packages() {
   local missing=() name
-  for name in "${PACKAGES[@]}"; do
+  for name in "$@"; do
     dpkg-query -W -f '${Status}' "$name" 2> /dev/null | grep -q 'ok installed' || missing+=("$name")
   done
   [ ${#missing[@]} -gt 0 ] || return 0

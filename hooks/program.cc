@@ -2,7 +2,6 @@
 #include "hooks/program.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -196,10 +195,11 @@ class Deadline {
 };
 
 // True when the program ended, false when its time is over.
-bool converse(BorrowedFd pidfd, Feeder& in, Capture& out, Capture& err, const Deadline& deadline) {
+Result<bool> converse(BorrowedFd pidfd, Feeder& in, Capture& out, Capture& err,
+                      const Deadline& deadline) {
   while (!deadline.passed()) {
     std::array<pollfd, 4> fds{{{pidfd.raw(), POLLIN, 0}, in.wanted(), out.wanted(), err.wanted()}};
-    if (::poll(fds.data(), fds.size(), deadline.left_ms()) <= 0) continue;  // EINTR, or time is up
+    TRY(sys::poll(fds, deadline.left_ms()));
     if (fds[0].revents != 0) return true;
     if (fds[1].revents != 0) in.step();
     if (fds[2].revents != 0) out.step();
@@ -211,9 +211,7 @@ bool converse(BorrowedFd pidfd, Feeder& in, Capture& out, Capture& err, const De
 // The container's init is the parent of what a hook leaves behind: it must not start with zombies.
 void reap_orphans() {
   if (::getpid() != 1) return;
-  while (true) {
-    const Result<std::optional<int>> reaped = sys::waitpid(-1, WNOHANG);
-    if (!reaped.ok() || !reaped->has_value()) return;
+  while (sys::reap_any().has_value()) {
   }
 }
 
@@ -273,7 +271,8 @@ Result<Finished> run_program(const Program& program, std::string_view input,
   Capture said(std::move(out.read));
   Capture complained(std::move(err.read));
   Finished finished;
-  finished.timed_out = !converse(child.pidfd(), feeder, said, complained, deadline);
+  const bool ended = TRY(converse(child.pidfd(), feeder, said, complained, deadline));
+  finished.timed_out = !ended;
   if (finished.timed_out) child.kill();
   finished.status = TRY(child.wait());
   finished.out = said.finish();

@@ -86,6 +86,20 @@ Result<std::optional<int>> waitpid(pid_t pid, int options) {
   return sys_error(err, "wait for process %d", pid);
 }
 
+std::optional<Ended> reap_any() {
+  int status = 0;
+  const pid_t pid = ::waitpid(-1, &status, WNOHANG | __WALL);  // never blocks: no EINTR
+  if (pid <= 0) return std::nullopt;
+  return Ended{pid, status};
+}
+
+Result<void> poll(std::span<pollfd> fds, int timeout_ms) {
+  for (pollfd& fd : fds) fd.revents = 0;
+  if (::poll(fds.data(), fds.size(), timeout_ms) >= 0 || errno == EINTR) return {};
+  const int err = errno;
+  return sys_error(err, "poll %zu descriptors", fds.size());
+}
+
 Result<bool> wait_pidfd(BorrowedFd pidfd, int timeout_ms) {
   pollfd poll_fd{pidfd.raw(), POLLIN, 0};
   while (true) {

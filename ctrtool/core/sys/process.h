@@ -2,11 +2,13 @@
 // Processes: clone3(2), pidfds, waiting, signals, execve.
 #pragma once
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,14 @@ Result<void> pidfd_send_signal(BorrowedFd pidfd, int signal);
 Result<UniqueFd> pidfd_getfd(BorrowedFd pidfd, int fd);
 // Reaps; answers the status of wait(2). WNOHANG in `options`: nothing when it still runs.
 Result<std::optional<int>> waitpid(pid_t pid, int options);
+// Reaps any child that has ended; nothing when there is none.
+struct Ended {
+  pid_t pid;
+  int status;
+};
+std::optional<Ended> reap_any();
+// poll(2); a signal or the timeout leaves all `revents` zero. Milliseconds, < 0: for ever.
+Result<void> poll(std::span<pollfd> fds, int timeout_ms);
 // True as soon as the process has ended. `timeout_ms` < 0: for ever.
 Result<bool> wait_pidfd(BorrowedFd pidfd, int timeout_ms);
 // execve(2); returns only the error.

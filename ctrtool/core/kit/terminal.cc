@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "ctrtool/core/kit/resolve.h"
 #include "ctrtool/core/sys/file.h"
@@ -78,6 +79,21 @@ Result<Pty> open_pty(BorrowedFd container_root) {
 Result<void> send_terminal(BorrowedFd socket, BorrowedFd master) {
   // Receivers want at least one byte and take it for the name of the file.
   return sys::send_message(socket, "/dev/ptmx", {master});
+}
+
+Result<RawMode> RawMode::enter(BorrowedFd tty) {
+  const termios before = TRY(sys::tcgetattr(tty));
+  termios raw = before;
+  ::cfmakeraw(&raw);
+  TRY(sys::tcsetattr(tty, raw));
+  return RawMode(tty, before);
+}
+
+RawMode::RawMode(RawMode&& other) noexcept
+    : tty_(std::exchange(other.tty_, kNoFd)), before_(other.before_) {}
+
+RawMode::~RawMode() {
+  if (tty_.valid()) (void)sys::tcsetattr(tty_, before_);
 }
 
 }  // namespace ctr

@@ -22,4 +22,19 @@ Result<Pty> open_pty(BorrowedFd container_root);
 // One message with one descriptor, as engines' console sockets want it.
 Result<void> send_terminal(BorrowedFd socket, BorrowedFd master);
 
+// Our own terminal passes every byte on as long as this lives: the container's does the editing.
+class RawMode {
+ public:
+  static Result<RawMode> enter(BorrowedFd tty);
+  RawMode(RawMode&& other) noexcept;
+  RawMode& operator=(RawMode&&) = delete;
+  ~RawMode();  // as it was
+
+ private:
+  RawMode(BorrowedFd tty, const termios& before) : tty_(tty), before_(before) {}
+
+  BorrowedFd tty_;
+  termios before_;
+};
+
 }  // namespace ctr

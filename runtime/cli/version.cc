@@ -2,7 +2,6 @@
 #include "runtime/cli/version.h"
 
 #include "ctrtool/core/base/strf.h"
-#include "runtime/spec/defaults.h"
 
 namespace oci::cli {
 
@@ -18,9 +17,9 @@ std::string version_text(const GlobalOptions& options) {
                    "commit: %s\n"
                    "rundir: %s\n"
                    "spec: %s\n"
-                   "+CAP +SECCOMP\n",
+                   "+APPARMOR +CAP +SECCOMP +SELINUX\n",
                    commit()[0] != '\0' ? commit() : "unknown", state_root(options).c_str(),
-                   std::string(kSpecVersion).c_str());
+                   kSpecVersion);
 }
 
 }  // namespace oci::cli

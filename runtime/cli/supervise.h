@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an attached `run` or `exec` does while the program runs: passes signals on, copies the
+// terminal, reaps, and answers the program's exit status.
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include "ctrtool/core/base/fd.h"
+#include "ctrtool/core/base/result.h"
+#include "runtime/cli/notify.h"
+
+namespace oci::cli {
+
+// Closed before the container is made, so that no signal is lost or kills us half-way: all are
+// blocked and wait here. A child inherits the closed gate: the container's child half opens it for
+// itself at birth (ctr::unblock_signals in core/exec/signals.h does), as the hook runner does.
+class SignalGate {
+ public:
+  static ctr::Result<SignalGate> close();
+  SignalGate(SignalGate&& other) noexcept;
+  SignalGate& operator=(SignalGate&&) = delete;
+  ~SignalGate();  // the mask is as it was; what still waits is delivered
+
+  ctr::BorrowedFd fd() const { return fd_; }  // a signalfd(2)
+
+ private:
+  SignalGate(ctr::UniqueFd fd, const sigset_t& before) : fd_(std::move(fd)), before_(before) {}
+
+  ctr::UniqueFd fd_;
+  sigset_t before_;
+};
+
+// For `run`: what the container's processes leave behind comes to us, not to our caller.
+ctr::Result<void> become_subreaper();
+
+struct Supervised {
+  pid_t pid;  // our child
+  ctr::BorrowedFd pidfd;
+  ctr::UniqueFd terminal = {};    // the master, if there is a terminal
+  NotifyRelay* notify = nullptr;  // if there is a service manager to talk to
+};
+
+// Until the program has ended and its terminal's last byte is delivered. All our children that
+// ended are reaped. The status: its exit code, or 128 + signal.
+ctr::Result<int> supervise(const SignalGate& gate, Supervised container);
+
+}  // namespace oci::cli

@@ -16,13 +16,13 @@ SOURCE=golang-github-opencontainers-runtime-tools
 SUITE=trixie
 TIMEOUT=90
 
-PACKAGES=(
+BUILD_PACKAGES=(
   golang-go golang-github-blang-semver-dev golang-github-google-uuid-dev
   golang-github-hashicorp-go-multierror-dev golang-github-mrunalp-fileutils-dev
   golang-github-opencontainers-selinux-dev golang-github-opencontainers-specs-dev
   golang-github-sirupsen-logrus-dev golang-github-urfave-cli-dev
   golang-github-xeipuuv-gojsonschema-dev golang-gocapability-dev golang-golang-x-sys-dev
-  busybox-static iproute2 jq util-linux xz-utils
+  xz-utils
 )
 
 # Programs that look at controllers which most machines have in no v1 hierarchy.
@@ -123,8 +123,9 @@ pack_work() {
 
 build() {
   local key tree=$CACHE/gopath/src/github.com/opencontainers/runtime-tools shim=$CACHE/gopath/src/github.com/mndrix/tap-go
-  key=$(cat "$TARBALL" "$HERE/tap/tap.go" "$HERE/run.sh" <(go version) | sha256sum)
+  key=$(cat "$TARBALL" "$HERE/tap/tap.go" "$HERE/run.sh" | sha256sum)
   [ "$(cat "$CACHE/built" 2> /dev/null)" != "$key" ] || return 0
+  install_packages "${BUILD_PACKAGES[@]}"
   log "building the validation programs"
   rm -rf "$CACHE/gopath" "$CACHE/bin" "$CACHE/work"
   mkdir -p "$tree" "$shim" "$CACHE/bin"
@@ -216,14 +217,13 @@ print_table() {
   awk 'BEGIN { printf "%-34s %-7s %5s %6s %7s  %s\n", "PROGRAM", "VERDICT", "OK", "NOT OK", "SKIPPED", "FIRST FAILURE" }
        { note = $0; for (i = 1; i <= 5; ++i) sub(/^[^ ]+ /, "", note)
          printf "%-34s %-7s %5d %6d %7d  %s\n", $1, $2, $3, $4, $5, note }' "$1"
-  totals "$1"
 }
 
 main() {
   parse_options "$@"
   [ ${#RUNTIMES[@]} -gt 0 ] || RUNTIMES=("$HERE/../build/ocictr")
   mkdir -p "$CACHE"
-  install_packages
+  install_packages $RUN_PACKAGES
   fetch_source
   build
   mapfile -t PROGRAMS < <(list_programs)

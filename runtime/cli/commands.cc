@@ -10,7 +10,17 @@ namespace oci::cli {
 namespace {
 
 constexpr Command kCommands[] = {
+    {"delete", delete_, "remove a container"},
+    {"features", features, "print what this build supports, as JSON"},
     {"help", help, "show the commands, or the options of one"},
+    {"kill", kill, "send a signal to a container"},
+    {"list", list, "list the containers"},
+    {"pause", pause, "freeze a container"},
+    {"ps", ps, "show the processes of a container"},
+    {"resume", resume, "let a paused container run again"},
+    {"spec", spec, "write a configuration to start from"},
+    {"start", start, "run the program of a created container"},
+    {"state", state, "print the state of a container, as JSON"},
 };
 
 ctr::Error unknown_command(std::string_view name) {

@@ -40,6 +40,16 @@ int run_command(const CommandContext& context, const Words& words);
 // The whole program behind main(): all words but the program's name.
 int run_ocictr(const Words& words);
 
+CommandFunction delete_;
+CommandFunction features;
 CommandFunction help;
+CommandFunction kill;
+CommandFunction list;
+CommandFunction pause;
+CommandFunction ps;
+CommandFunction resume;
+CommandFunction spec;
+CommandFunction start;
+CommandFunction state;
 
 }  // namespace oci::cli

@@ -152,6 +152,12 @@ std::string one_line(std::string text) {
   return text;
 }
 
+void say_on_stderr(const std::string& text) {
+  const std::string line = "ocictr: " + text + '\n';
+  // Nobody is left to be told when this fails.
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
 }  // namespace
 
 Result<GlobalWords> parse_global(const Words& words) {
@@ -225,9 +231,13 @@ std::string failure_text(std::string_view command, const Error& error) {
 void report_failure(const ctr::Log& log, std::string_view command, const Error& error) {
   const std::string text = failure_text(command, error);
   log.error(text);
-  const std::string line = "ocictr: " + text + '\n';
-  // Nobody is left to be told when this fails.
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+  say_on_stderr(text);
+}
+
+void report_warning(const ctr::Log& log, std::string_view command, const Error& error) {
+  const std::string text = failure_text(command, error);
+  log.warning(text);
+  say_on_stderr(text);
 }
 
 }  // namespace oci::cli

@@ -57,6 +57,9 @@ std::string state_root(const GlobalOptions& options);
 
 // Tells of a failure: one record in the log and the same message as one line on stderr.
 void report_failure(const ctr::Log& log, std::string_view command, const ctr::Error& error);
+// For what does not stop a command: the same as a warning. Not in commands whose stderr engines
+// read together with their stdout (state, ps, features).
+void report_warning(const ctr::Log& log, std::string_view command, const ctr::Error& error);
 // "create: rootfs: ..." on one line, whatever bytes the message has.
 std::string failure_text(std::string_view command, const ctr::Error& error);
 

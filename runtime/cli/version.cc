@@ -2,6 +2,7 @@
 #include "runtime/cli/version.h"
 
 #include "ctrtool/core/base/strf.h"
+#include "runtime/spec/defaults.h"
 
 namespace oci::cli {
 
@@ -17,9 +18,9 @@ std::string version_text(const GlobalOptions& options) {
                    "commit: %s\n"
                    "rundir: %s\n"
                    "spec: %s\n"
-                   "+APPARMOR +CAP +SECCOMP +SELINUX\n",
+                   "+CAP +SECCOMP\n",
                    commit()[0] != '\0' ? commit() : "unknown", state_root(options).c_str(),
-                   kSpecVersion);
+                   std::string(kSpecVersion).c_str());
 }
 
 }  // namespace oci::cli

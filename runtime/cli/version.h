@@ -8,9 +8,6 @@
 
 namespace oci::cli {
 
-inline constexpr const char* kSpecVersion = "1.3.0";
-inline constexpr const char* kOldestSpecVersion = "1.0.0";
-
 const char* commit();  // of the source; empty when unknown
 
 // For --version. Docker takes the first line with "version" in it: no other line has that word.

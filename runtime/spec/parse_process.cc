@@ -129,16 +129,17 @@ void check_effective(const Capabilities& caps, const Pointer& at, Problems& prob
   }
 }
 
-// Only a warning, as config.md wants it for what cannot be granted: `spec` of runc and crun has
-// written such configurations since inheritable capabilities went out of use (CVE-2022-29162).
+// Only a warning, as config.md wants it for what cannot be granted: buildah and the `spec` of runc
+// and crun write such configurations, since inheritable ones went out of use (CVE-2022-29162).
 void check_ambient(const Capabilities& caps, const Pointer& at, Problems& problems) {
+  std::string lost;
   for (std::size_t i = 0; i < caps.ambient.size(); ++i) {
     const std::string& cap = caps.ambient[i];
     if (contains(caps.permitted, cap, i) && contains(caps.inheritable, cap, i)) continue;
-    problems.warning(at.at("ambient").at(i), ctr::quote(cap) +
-                                                 " is not both permitted and inheritable, it "
-                                                 "cannot be granted");
+    (lost += lost.empty() ? "" : ", ") += ctr::escape(cap);
   }
+  if (lost.empty()) return;
+  problems.warning(at.at("ambient"), lost + " cannot be granted: not permitted and inheritable");
 }
 
 void check_capabilities(const Capabilities& caps, const Pointer& at, Problems& problems) {

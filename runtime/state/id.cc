@@ -21,7 +21,7 @@ ctr::Error invalid(std::string_view id, const char* why) {
 ctr::Result<void> check_id(std::string_view id) {
   if (id.empty()) return invalid(id, "empty");
   if (id.size() > kMaxIdLength) return invalid(id, "too long");
-  if (id == "." || id == "..") return invalid(id, "not a name");
+  if (id.front() == '.') return invalid(id, "must not begin with a dot");
   for (const char c : id)
     if (!allowed(c)) return invalid(id, "only letters, digits and _ + . - are allowed");
   return {};

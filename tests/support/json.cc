@@ -62,6 +62,10 @@ std::string json_set(const std::string& text, const std::string& pointer,
   rapidjson::Document fresh(&document.GetAllocator());
   fresh.Parse(value.c_str());
   if (fresh.HasParseError()) return "broken test: not JSON: " + value;
+  if (pointer.ends_with("/-")) {
+    const rapidjson::Pointer array = pointer_to(pointer.substr(0, pointer.size() - 2));
+    if (array.Get(document) == nullptr) array.Create(document).SetArray();
+  }
   pointer_to(pointer).Set(document, fresh);
   return print(document);
 }

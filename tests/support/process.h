@@ -23,10 +23,10 @@ inline constexpr int kTimedOut = 1000;
 
 struct Command {
   std::vector<std::string> argv;
-  std::string input;                            // stdin: these bytes, then end of file
-  std::optional<std::vector<std::string>> env;  // else ours
-  std::string cwd;                              // else ours
-  std::vector<std::pair<int, int>> fds;         // {ours, its number there}; may replace 0, 1, 2
+  std::string input{};                            // stdin: these bytes, then end of file
+  std::optional<std::vector<std::string>> env{};  // else ours
+  std::string cwd{};                              // else ours
+  std::vector<std::pair<int, int>> fds{};         // {ours, its number there}; may replace 0, 1, 2
   int timeout_ms = 20000;
 };
 

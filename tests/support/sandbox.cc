@@ -113,7 +113,7 @@ bool make_private_mounts(const Explain& explain) {
   const std::vector<Kept> kept = open_kept_directories();
   if (!mount_at(explain, "proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr)) return false;
   for (const char* at : {"/tmp", "/var/tmp"})
-    if (!mount_at(explain, "tmpfs", at, MS_NOSUID | MS_NODEV, "mode=1777")) return false;
+    if (!mount_at(explain, "tmpfs", at, MS_NOSUID, "mode=1777")) return false;  // bundles live here
   if (!mount_at(explain, "tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=755")) return false;
   return make_private_dev(explain) && show_kept_directories(explain, kept);
 }

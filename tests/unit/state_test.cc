@@ -78,17 +78,14 @@ TEST(State, AnotherRuntimesRecordIsRefused) {
 }
 
 TEST(ContainerId, TheAllowedSet) {
-  for (const char* text : {"a", "A-z_0+9.x", "...", "-x", ".x", "%"}) {
-    const std::string id = text;
-    EXPECT_EQ(check_id(id).ok(), id != "%") << id;
-  }
+  for (const char* id : {"a", "A-z_0+9.x", "a..", "-x", "+"}) EXPECT_TRUE(check_id(id).ok()) << id;
   EXPECT_TRUE(check_id(std::string(kMaxIdLength, 'a')).ok());
 }
 
 TEST(ContainerId, WhatWouldNotBeAName) {
   for (const std::string& id :
-       {std::string(), std::string("."), std::string(".."), std::string("a/b"), std::string("../x"),
-        std::string("a b"), std::string("a\nb"), std::string("\xc3\xa9"),
+       {std::string(), std::string("."), std::string(".."), std::string(".x"), std::string("a/b"),
+        std::string("../x"), std::string("a b"), std::string("a\nb"), std::string("\xc3\xa9"),
         std::string("\xe2\x80\xae"), std::string("%s%n"), std::string("a\0b", 3),
         std::string(kMaxIdLength + 1, 'a'), std::string(5000, 'a')}) {
     const ctr::Result<void> checked = check_id(id);

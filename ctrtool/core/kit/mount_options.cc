@@ -102,6 +102,7 @@ constexpr auto kTable = std::to_array<Row>({
     {"shared", Effect::Propagate, MS_SHARED},
     {"silent", Effect::Set, MS_SILENT},
     {"slave", Effect::Propagate, MS_SLAVE},
+    {"src-nofollow", Effect::Extra, 0, &MountOptions::src_nofollow},
     {"strictatime", Effect::Atime, MS_STRICTATIME},
     {"suid", Effect::Clear, MS_NOSUID},
     {"symfollow", Effect::Clear, MS_NOSYMFOLLOW},

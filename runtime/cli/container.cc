@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/container.h"
+
+#include <cerrno>
+#include <csignal>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/process.h"
+#include "hooks/runner.h"
+#include "runtime/spec/parse.h"
+#include "runtime/state/report.h"
+#include "runtime/translate/translate.h"
+
+namespace oci::cli {
+namespace {
+
+using ctr::Error;
+using ctr::Kind;
+using ctr::make_error;
+using ctr::quote;
+using ctr::Result;
+using ctr::UniqueFd;
+
+hooks::Runner make_runner(const ContainerState& state) {
+  const auto describe = [state](std::string_view status, pid_t pid) {
+    return hook_state(state, status, pid);
+  };
+  return hooks::Runner({.state = describe, .bundle = state.bundle});
+}
+
+bool has_cgroup(const ContainerState& state) { return !state.cgroup.record.path.empty(); }
+
+// A process frozen by v1 does not even die of SIGKILL.
+Result<void> thaw_v1(const ContainerState& state) {
+  constexpr std::string_view kFile = "/freezer.state";
+  if (!state.cgroup.freezer.ends_with(kFile)) return {};
+  const Result<std::string> text = ctr::sys::read_file_at(ctr::kCwd, state.cgroup.freezer, 64);
+  if (!text.ok() || *text == "THAWED\n") return {};
+  const ctr::Cgroup cgroup = TRY(open_cgroup(state));
+  return cgroup.set_frozen(false);
+}
+
+// Nothing when the process has ended and is not reaped: that is its parent's business.
+Result<void> wait_for_end(const ContainerState& state) {
+  constexpr int kPatienceMs = 10000;
+  const std::optional<UniqueFd> init = TRY(open_process(state.init));
+  if (!init.has_value()) return {};
+  const bool ended = TRY(ctr::sys::wait_pidfd(*init, kPatienceMs));
+  if (!ended)
+    return make_error(Kind::System, "process %d does not die: it was sent SIGKILL %d s ago",
+                      state.init.pid, kPatienceMs / 1000);
+  return {};
+}
+
+// Init's death ends the others of its pid namespace, but they may be still on their way out.
+Result<void> remove_cgroup(const ContainerState& state) {
+  if (!has_cgroup(state)) return {};
+  const ctr::Cgroup cgroup = TRY(open_cgroup(state));
+  const Result<void> removed = cgroup.remove();
+  if (removed.ok() || removed.error().code != EBUSY) return removed;
+  TRY(cgroup.kill_all(SIGKILL));
+  return cgroup.remove();
+}
+
+Result<std::vector<ctr::Hook>> poststop_hooks(const Container& container) {
+  if (!container.state.has_poststop_hooks) return std::vector<ctr::Hook>();
+  const Spec spec = TRY(load_spec(container.dir));
+  return translate_hooks(spec.hooks, ctr::HookStage::Poststop);
+}
+
+}  // namespace
+
+Result<Container> find_container(const CommandContext& context, std::string_view id) {
+  ContainerDir dir = TRY(StateRoot(state_root(context.options)).open(id));
+  ContainerState state = TRY(dir.load());
+  return Container{std::move(dir), std::move(state)};
+}
+
+Error wrong_status(const Container& container, Status status, const char* why) {
+  return make_error(Kind::WrongState, "container %s is %s: %s", quote(container.state.id).c_str(),
+                    std::string(to_string(status)).c_str(), why);
+}
+
+Error not_running(const Container& container) {
+  return wrong_status(container, Status::Stopped, "container not running: no such process");
+}
+
+Result<Spec> load_spec(const ContainerDir& dir) {
+  std::string text = TRY(dir.load_config());
+  return first_error(parse_spec(std::move(text)), dir.path() + "/config.json");
+}
+
+Result<ctr::Cgroup> open_cgroup(const ContainerState& state) {
+  if (!has_cgroup(state)) return ctr::Cgroup();
+  const ctr::CgroupLayout layout = TRY(ctr::discover_cgroups());
+  return ctr::Cgroup::open(layout, state.cgroup.record);
+}
+
+Result<bool> signal_init(const ContainerState& state, int signal) {
+  const std::optional<UniqueFd> init = TRY(open_process(state.init));
+  if (!init.has_value()) return false;
+  const Result<void> sent = ctr::sys::pidfd_send_signal(*init, signal);
+  if (sent.ok()) return true;
+  if (sent.error().code == ESRCH) return false;
+  return sent.error();
+}
+
+Result<bool> kill_container(const ContainerState& state) {
+  const bool alive = TRY(signal_init(state, SIGKILL));
+  // Without a pid namespace of its own, and before its pid is recorded, only the cgroup knows.
+  if (has_cgroup(state) && (!state.own_pid_namespace || state.init.pid == 0)) {
+    const ctr::Cgroup cgroup = TRY(open_cgroup(state));
+    TRY(cgroup.kill_all(SIGKILL));
+  } else if (alive) {
+    TRY(thaw_v1(state));
+  }
+  return alive;
+}
+
+Result<void> destroy_container(const CommandContext& context, const Container& container) {
+  const ContainerState& state = container.state;
+  TRY(kill_container(state));
+  TRY(wait_for_end(state));
+  TRY(remove_cgroup(state));
+  const Result<std::vector<ctr::Hook>> hooks = poststop_hooks(container);
+  TRY(container.dir.remove());
+  if (!hooks.ok()) {
+    context.log.warning("poststop hooks: " + hooks.error().message);
+    return {};
+  }
+  if (hooks->empty()) return {};
+  for (const std::string& failure : make_runner(state).run_all(ctr::HookStage::Poststop, *hooks, 0))
+    context.log.warning(failure);
+  return {};
+}
+
+Result<void> run_poststart_hooks(const Container& container) {
+  if (!container.state.has_poststart_hooks) return {};
+  const Spec spec = TRY(load_spec(container.dir));
+  return make_runner(container.state)
+      .run(ctr::HookStage::Poststart, translate_hooks(spec.hooks, ctr::HookStage::Poststart),
+           container.state.init.pid, ctr::kNoFd);
+}
+
+}  // namespace oci::cli

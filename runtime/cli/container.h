@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// What several commands do with a recorded container: find it, signal it, end it, remove it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ctrtool/core/kit/cgroup.h"
+#include "runtime/cli/commands.h"
+#include "runtime/spec/spec.h"
+#include "runtime/state/status.h"
+#include "runtime/state/store.h"
+
+namespace oci::cli {
+
+struct Container {
+  ContainerDir dir;
+  ContainerState state;
+};
+
+// Kind::NotFound, with the words "does not exist", when there is none of that name.
+ctr::Result<Container> find_container(const CommandContext& context, std::string_view id);
+
+// Kind::WrongState: `container "web" is stopped: ...`.
+ctr::Error wrong_status(const Container& container, Status status, const char* why);
+// What engines look for when they kill a dead container.
+ctr::Error not_running(const Container& container);
+
+ctr::Result<Spec> load_spec(const ContainerDir& dir);
+
+// The container's cgroup, whatever is left of it; one without places when it never had one.
+ctr::Result<ctr::Cgroup> open_cgroup(const ContainerState& state);
+
+// To init, through a pidfd. False when it has ended.
+ctr::Result<bool> signal_init(const ContainerState& state, int signal);
+// SIGKILL to all that cannot outlive the container, thawed where that is needed for dying. Does not
+// wait. False when init had ended; others of its cgroup are killed all the same.
+ctr::Result<bool> kill_container(const ContainerState& state);
+
+// Ends what still runs, waits for it, and removes cgroup and record, in this order: whatever fails
+// or is interrupted can be repeated. Then the poststop hooks, whose failures are only logged. To be
+// called with the container's lock.
+ctr::Result<void> destroy_container(const CommandContext& context, const Container& container);
+
+// For `start` and `run`: the poststart hooks, once the program runs.
+ctr::Result<void> run_poststart_hooks(const Container& container);
+
+}  // namespace oci::cli

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/core/base/strf.h"
+#include "runtime/cli/container.h"
+
+namespace oci::cli {
+namespace {
+
+using ctr::Kind;
+using ctr::make_error;
+using ctr::Result;
+using ctr::UniqueFd;
+
+Result<void> check_deletable(const Container& container) {
+  const Status status = TRY(container_status(container.dir, container.state));
+  if (status != Status::Running && status != Status::Paused) return {};
+  return make_error(Kind::WrongState, "cannot delete container %s that is not stopped: %s",
+                    ctr::quote(container.state.id).c_str(), std::string(to_string(status)).c_str());
+}
+
+// Before the lock is asked for: a command that holds it may be waiting for this very process. What
+// fails here is done again with the lock.
+void kill_first(const ContainerDir& dir) {
+  const Result<ContainerState> state = dir.load();
+  if (state.ok()) static_cast<void>(kill_container(*state));
+}
+
+// What a killed `create` leaves before its first record, and what a damaged record leaves of a
+// container, has nothing but a directory that we could find.
+Result<void> remove_remains(const ContainerDir& dir, const ctr::Error& why, bool force) {
+  if (why.kind != Kind::NotFound && !force) return why;
+  TRY(dir.remove());
+  if (!force) return why;
+  return {};
+}
+
+Result<void> delete_container(const CommandContext& context, const std::string& id, bool force) {
+  const ContainerDir dir = TRY(StateRoot(state_root(context.options)).open(id));
+  if (force) kill_first(dir);
+  const Result<UniqueFd> lock = dir.lock();
+  if (!lock.ok()) {
+    if (force && lock.error().kind == Kind::NotFound) return {};
+    return lock.error();
+  }
+  Result<ContainerState> state = dir.load();
+  if (!state.ok()) return remove_remains(dir, state.error(), force);
+  const Container container{dir, std::move(state).value()};
+  if (!force) TRY(check_deletable(container));
+  return destroy_container(context, container);
+}
+
+}  // namespace
+
+Result<int> delete_(const CommandContext& context, const Words& words) {
+  bool force = false;
+  std::string id;
+  const Syntax syntax{
+      .command = "delete",
+      .help =
+          "Removes a container that has stopped or was never started, and runs its poststop "
+          "hooks.",
+      .options = {{"force", 'f', "", "kill it if it runs; it is no error if it does not exist",
+                   &force}},
+      .operands = {{"ID", Operand::kRequired, &id}},
+  };
+  if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
+  TRY(delete_container(context, id, force));
+  return 0;
+}
+
+}  // namespace oci::cli

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/exec/gate.h"
+#include "runtime/cli/container.h"
+
+namespace oci::cli {
+namespace {
+
+using ctr::Result;
+using ctr::UniqueFd;
+
+Result<void> check_startable(const Container& container) {
+  const Status status = TRY(container_status(container.dir, container.state));
+  switch (status) {
+    case Status::Created:
+      return {};
+    case Status::Creating:
+      return wrong_status(container, status, "cannot start a container that is not yet created");
+    case Status::Stopped:
+      return wrong_status(container, status, "cannot start a container that has stopped");
+    case Status::Running:
+    case Status::Paused:
+      break;
+  }
+  return wrong_status(container, status, "cannot start an already running container");
+}
+
+// The specification wants the container stopped and destroyed when a poststart hook fails.
+Result<void> poststart(const CommandContext& context, const Container& container) {
+  Result<void> done = run_poststart_hooks(container);
+  if (done.ok()) return done;
+  const Result<void> destroyed = destroy_container(context, container);
+  if (!destroyed.ok()) done.error().message += "; then: " + destroyed.error().message;
+  return done;
+}
+
+Result<void> start_container(const CommandContext& context, const std::string& id) {
+  const ContainerDir dir = TRY(StateRoot(state_root(context.options)).open(id));
+  // Of two starts at once the second one finds the container running.
+  const UniqueFd lock = TRY(dir.lock());
+  ContainerState state = TRY(dir.load());
+  const Container container{dir, std::move(state)};
+  TRY(check_startable(container));
+  const std::optional<UniqueFd> init = TRY(open_process(container.state.init));
+  if (!init.has_value())
+    return wrong_status(container, Status::Stopped, "cannot start a container that has stopped");
+  TRY(ctr::release_gate(dir.gate_path(), *init));
+  return poststart(context, container);
+}
+
+}  // namespace
+
+Result<int> start(const CommandContext& context, const Words& words) {
+  std::string id;
+  const Syntax syntax{
+      .command = "start",
+      .help =
+          "Runs the program of a created container. Returns when it runs; fails, saying why, "
+          "when it could\nnot be executed or a hook failed.",
+      .options = {},
+      .operands = {{"ID", Operand::kRequired, &id}},
+  };
+  if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
+  TRY(start_container(context, id));
+  return 0;
+}
+
+}  // namespace oci::cli

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Control groups by the cgroupfs driver: made, limited, joined in time, removed.
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/runtime.h"
+
+namespace {
+
+using namespace support;
+
+// The first of these files that exists in the container's group: v1 or v2 name.
+std::string limit_of(const Bundle& bundle, const std::string& controller,
+                     const std::vector<std::string>& names) {
+  const std::string dir = cgroup_dir(controller, bundle.cgroup());
+  for (const std::string& name : names)
+    if (path_exists(dir + "/" + name)) {
+      const std::string text = read_file(dir + "/" + name);
+      return text.substr(0, text.find('\n'));
+    }
+  return "(none of the files in " + dir + ")";
+}
+
+#define NEED_CONTROLLER(name) \
+  if (cgroup_dir(name, "/").empty()) GTEST_SKIP() << "no control group controller here: " name
+
+OCI_TEST(Cgroup, InitIsInsideBeforeCreateReturns) {
+  Bundle bundle;
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  const pid_t pid = pid_of(bundle.id());
+  for (const std::string& line : lines_of(read_file("/proc/" + std::to_string(pid) + "/cgroup")))
+    EXPECT_TRUE(contains(line, bundle.cgroup())) << line;
+  EXPECT_STATUS(runtime({"delete", bundle.id()}), 0);
+}
+
+OCI_TEST(Cgroup, MemoryLimits) {
+  NEED_CONTROLLER("memory");
+  Bundle bundle;
+  bundle.set("/linux/resources/memory", R"({"limit":33554432,"reservation":16777216})");
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  EXPECT_EQ(limit_of(bundle, "memory", {"memory.limit_in_bytes", "memory.max"}), "33554432");
+  EXPECT_EQ(limit_of(bundle, "memory", {"memory.soft_limit_in_bytes", "memory.low"}), "16777216");
+  EXPECT_STATUS(runtime({"delete", bundle.id()}), 0);
+}
+
+OCI_TEST(Cgroup, MemoryLimitKills) {
+  NEED_CONTROLLER("memory");
+  Bundle bundle;
+  bundle.set("/linux/resources/memory", R"({"limit":16777216})")
+      .args({"/bin/guest", "alloc", "64"});
+  EXPECT_STATUS(run_bundle(bundle), 137);
+  bundle.args({"/bin/guest", "alloc", "4"});
+  EXPECT_STATUS(run_bundle(bundle), 0);
+}
+
+OCI_TEST(Cgroup, PidsLimit) {
+  NEED_CONTROLLER("pids");
+  Bundle bundle;
+  bundle.set("/linux/resources/pids", R"({"limit":6})").args({"/bin/guest", "fork", "20"});
+  const Outcome outcome = run_bundle(bundle);
+  EXPECT_EQ(outcome.out, "fork 5 Resource temporarily unavailable\n") << outcome.err;
+  bundle.set("/linux/resources/pids", R"({"limit":-1})").args({"/bin/guest", "exit", "0"});
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  EXPECT_EQ(limit_of(bundle, "pids", {"pids.max"}), "max");
+  EXPECT_STATUS(runtime({"delete", bundle.id()}), 0);
+}
+
+OCI_TEST(Cgroup, Cpu) {
+  NEED_CONTROLLER("cpu");
+  Bundle bundle;
+  bundle.set("/linux/resources/cpu", R"({"shares":512,"quota":20000,"period":50000})");
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  if (path_exists(cgroup_dir("cpu", bundle.cgroup()) + "/cpu.max")) {
+    EXPECT_EQ(limit_of(bundle, "cpu", {"cpu.max"}), "20000 50000");
+  } else {
+    EXPECT_EQ(limit_of(bundle, "cpu", {"cpu.shares"}), "512");
+    EXPECT_EQ(limit_of(bundle, "cpu", {"cpu.cfs_quota_us"}), "20000");
+    EXPECT_EQ(limit_of(bundle, "cpu", {"cpu.cfs_period_us"}), "50000");
+  }
+  EXPECT_STATUS(runtime({"delete", bundle.id()}), 0);
+}
+
+OCI_TEST(Cgroup, Cpuset) {
+  NEED_CONTROLLER("cpuset");
+  Bundle bundle;
+  bundle.set("/linux/resources/cpu", R"({"cpus":"0","mems":"0"})");
+  EXPECT_EQ(run_report(bundle)["status.Cpus_allowed_list"], "0");
+}
+
+OCI_TEST(Cgroup, FailingLimitLeavesNothing) {
+  NEED_CONTROLLER("cpuset");
+  Bundle bundle;
+  bundle.set("/linux/resources/cpu", R"({"cpus":"4000"})");
+  const Outcome outcome = create_bundle(bundle);
+  EXPECT_STATUS(outcome, 1);
+  EXPECT_TRUE(contains(outcome.err, "cpus")) << outcome.err;
+}
+
+OCI_TEST(Cgroup, ParentsMadeForItAreRemoved) {
+  Bundle bundle;
+  bundle.set("/linux/cgroupsPath", json_string("/" + test_tag() + "-parent/child/" + bundle.id()));
+  EXPECT_STATUS(run_bundle(bundle.args({"/bin/guest", "exit", "0"})), 0);
+}
+
+OCI_TEST(Cgroup, ParentsOfOthersStay) {
+  const std::string parent = "/" + test_tag() + "-parent";
+  for (const Hierarchy& hierarchy : cgroup_hierarchies())
+    ASSERT_EQ(::mkdir((hierarchy.mount + parent).c_str(), 0755), 0);
+  Bundle bundle;
+  bundle.set("/linux/cgroupsPath", json_string(parent + "/" + bundle.id()));
+  EXPECT_STATUS(run_bundle(bundle.args({"/bin/guest", "exit", "0"})), 0);
+  for (const Hierarchy& hierarchy : cgroup_hierarchies())
+    EXPECT_EQ(::rmdir((hierarchy.mount + parent).c_str()), 0) << hierarchy.mount;
+}
+
+OCI_TEST(Cgroup, PathIsOptionalAndMayBeRelative) {
+  Bundle bundle;
+  bundle.remove("/linux/cgroupsPath").args({"/bin/guest", "report"});
+  bool found = false;
+  for (const std::string& line : run_report(bundle).all("cgroup"))
+    found |= contains(line, bundle.id());
+  EXPECT_TRUE(found) << "the id names it";
+  bundle.set("/linux/cgroupsPath", json_string(test_tag() + "-relative"));
+  found = false;
+  for (const std::string& line : run_report(bundle).all("cgroup"))
+    found |= contains(line, "-relative");
+  EXPECT_TRUE(found);
+}
+
+OCI_TEST(Cgroup, PathMayNotClimb) {
+  for (const char* bad : {"/../../../../../tmp/x", "a/../../b", ".."}) {
+    Bundle bundle;
+    bundle.set("/linux/cgroupsPath", json_string(bad));
+    EXPECT_STATUS(create_bundle(bundle), 1);
+  }
+}
+
+OCI_TEST(Cgroup, ManagerDisabledMakesNone) {
+  Bundle bundle;
+  bundle.remove("/linux/resources").args({"/bin/guest", "hold"});
+  const Snapshot before = take_snapshot();
+  ASSERT_STATUS(
+      runtime({"--cgroup-manager", "disabled"}, {"create", "-b", bundle.path(), bundle.id()}), 0);
+  EXPECT_EQ(take_snapshot().cgroups, before.cgroups);
+  ASSERT_STATUS(runtime({"--cgroup-manager", "disabled"}, {"start", bundle.id()}), 0);
+  EXPECT_STATUS(runtime({"--cgroup-manager", "disabled"}, {"delete", "--force", bundle.id()}), 0);
+}
+
+OCI_TEST(Cgroup, LeftoverProcessesAreKilledOnDelete) {
+  Bundle bundle;
+  bundle.shell("sleep 100 & sleep 100 & exit 0")
+      .set("/linux/namespaces",
+           R"([{"type":"network"},{"type":"ipc"},{"type":"uts"},{"type":"mount"}])");
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  ASSERT_STATUS(runtime({"start", bundle.id()}), 0);
+  ASSERT_TRUE(reaches(bundle.id(), "stopped"));
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+}
+
+OCI_TEST(Cgroup, SubgroupsOfTheContainerAreRemoved) {
+  Bundle bundle;
+  bundle.args({"/bin/guest", "hold"});
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  ASSERT_STATUS(runtime({"start", bundle.id()}), 0);
+  for (const Hierarchy& hierarchy : cgroup_hierarchies())
+    ::mkdir((hierarchy.mount + bundle.cgroup() + "/inner").c_str(), 0755);
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+}
+
+}  // namespace

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bad input and bad moments: one line of error, nothing left, and delete --force always works.
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "tests/support/runtime.h"
+
+namespace {
+
+using namespace support;
+
+// SIGKILL at a random moment; whatever is left, one forced delete removes it.
+void kill_at_random_moments(const std::string& verb, int rounds) {
+  unsigned seed = 20;
+  for (int round = 0; round < rounds; ++round) {
+    Bundle bundle;
+    bundle.args({"/bin/guest", "hold"});
+    const Snapshot before = take_snapshot();
+    {
+      Running victim(runtime_command({verb, "--bundle", bundle.path(), bundle.id()}));
+      ::usleep(static_cast<useconds_t>(::rand_r(&seed)) % 30000);
+      victim.kill(SIGKILL);
+      EXPECT_TRUE(victim.ended_within(5000));
+    }
+    const Outcome removed = runtime({"delete", "--force", bundle.id()});
+    EXPECT_STATUS(removed, 0);
+    for (const std::string& line : left_behind(before))
+      ADD_FAILURE() << "round " << round << ": " << line;
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+int rounds() { return ::getenv("OCICTR_TEST_LONG") != nullptr ? 300 : 30; }
+
+OCI_TEST(Killed, DuringCreate) { kill_at_random_moments("create", rounds()); }
+OCI_TEST(Killed, DuringRun) { kill_at_random_moments("run", rounds()); }
+
+OCI_TEST(Killed, DuringStart) {
+  unsigned seed = 7;
+  for (int round = 0; round < rounds() / 2; ++round) {
+    Bundle bundle;
+    bundle.args({"/bin/guest", "hold"});
+    const Snapshot before = take_snapshot();
+    ASSERT_STATUS(create_bundle(bundle), 0);
+    {
+      Running victim(runtime_command({"start", bundle.id()}));
+      ::usleep(static_cast<useconds_t>(::rand_r(&seed)) % 5000);
+      victim.kill(SIGKILL);
+      EXPECT_TRUE(victim.ended_within(5000));
+    }
+    const std::string status = state_of(bundle.id(), "/status");
+    EXPECT_TRUE(status == "created" || status == "running" || status == "stopped") << status;
+    if (status == "created") {
+      EXPECT_STATUS(runtime({"start", bundle.id()}), 0);
+    }
+    EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+    for (const std::string& line : left_behind(before))
+      ADD_FAILURE() << "round " << round << ": " << line;
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+OCI_TEST(Killed, DuringDelete) {
+  unsigned seed = 9;
+  for (int round = 0; round < rounds() / 2; ++round) {
+    Bundle bundle;
+    bundle.args({"/bin/guest", "hold"});
+    const Snapshot before = take_snapshot();
+    ASSERT_STATUS(run_bundle(bundle, {"--detach"}), 0);
+    {
+      Running victim(runtime_command({"delete", "--force", bundle.id()}));
+      ::usleep(static_cast<useconds_t>(::rand_r(&seed)) % 8000);
+      victim.kill(SIGKILL);
+      EXPECT_TRUE(victim.ended_within(5000));
+    }
+    EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+    for (const std::string& line : left_behind(before))
+      ADD_FAILURE() << "round " << round << ": " << line;
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+OCI_TEST(Races, ExactlyOneOfManyCreatesWins) {
+  for (int round = 0; round < 5; ++round) {
+    Bundle bundle;
+    std::vector<std::unique_ptr<Running>> all;
+    for (int i = 0; i < 6; ++i)
+      all.push_back(std::make_unique<Running>(
+          runtime_command({"create", "--bundle", bundle.path(), bundle.id()})));
+    int winners = 0;
+    for (const auto& one : all) winners += one->wait().status == 0 ? 1 : 0;
+    EXPECT_EQ(winners, 1);
+    EXPECT_EQ(state_of(bundle.id(), "/status"), "created") << "the winner lives";
+    EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+  }
+}
+
+struct BadConfig {
+  const char* pointer;
+  const char* value;  // nullptr: removed
+};
+
+// Refused before anything is made, and the place is named.
+void expect_bad(const BadConfig& bad) {
+  Bundle bundle;
+  if (bad.value == nullptr)
+    bundle.remove(bad.pointer);
+  else
+    bundle.set(bad.pointer, bad.value);
+  const Outcome outcome = create_bundle(bundle);
+  EXPECT_STATUS(outcome, 1);
+  EXPECT_EQ(lines_of(outcome.err).size(), 1U) << bad.pointer << ": " << outcome.err;
+  const std::string pointer = bad.pointer;
+  const std::string place = pointer.substr(0, pointer.rfind("/-"));
+  EXPECT_TRUE(contains(outcome.err, place)) << place << " is not in: " << outcome.err;
+}
+
+OCI_TEST(BadInput, IsToldWithItsPointer) {
+  const BadConfig kCases[] = {
+      {"/ociVersion", "\"banana\""},
+      {"/ociVersion", "\"9.9.9\""},
+      {"/ociVersion", nullptr},
+      {"/process/args", "[]"},
+      {"/process/args", "[1]"},
+      {"/process/args", "[null]"},
+      {"/process/cwd", "\"relative\""},
+      {"/process/cwd", nullptr},
+      {"/process/user/uid", "-1"},
+      {"/process/user/uid", "4294967295"},
+      {"/process/user/uid", "4294967296"},
+      {"/process/user/uid", "1.5"},
+      {"/process/user/uid", "\"0\""},
+      {"/process/user/umask", "99999"},
+      {"/process/env", "[\"NOEQUALS\"]"},
+      {"/process/env", "[null]"},
+      {"/process/rlimits/-", R"({"type":"RLIMIT_NOPE","soft":1,"hard":1})"},
+      {"/process/rlimits/-", R"({"type":"RLIMIT_CORE","soft":2,"hard":1})"},
+      {"/process/noNewPrivileges", "\"yes\""},
+      {"/process/oomScoreAdj", "2000"},
+      {"/root/path", "5"},
+      {"/hostname", "5"},
+      {"/hostname", R"("a\u0000b")"},
+      {"/mounts/-", R"({"destination":"/x","type":"tmpfs","options":["nosuid",null]})"},
+      {"/mounts/-", R"({"type":"tmpfs","source":"x"})"},
+      {"/linux/maskedPaths", "[null]"},
+      {"/linux/resources/memory", R"({"limit":"1m"})"},
+      {"/linux/resources/pids", R"({"limit":"x"})"},
+      {"/linux/sysctl", R"({"net.ipv4.ip_forward":1})"},
+      {"/linux/rootfsPropagation", "\"sideways\""},
+  };
+  for (const BadConfig& one : kCases) expect_bad(one);
+}
+
+OCI_TEST(BadInput, BrokenJsonIsOneLine) {
+  Bundle bundle;
+  for (const std::string& text :
+       {std::string(), std::string("null"), std::string("[]"), std::string("{"),
+        bundle.config() + "}{", "\xef\xbb\xbf" + bundle.config(), "/* x */" + bundle.config(),
+        std::string(100000, '['), std::string(R"({"root":{"path":"a"},"root":{"path":"b"}})")}) {
+    bundle.write_config(text);
+    const Outcome outcome = create_bundle(bundle);
+    EXPECT_STATUS(outcome, 1);
+    EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+  }
+}
+
+OCI_TEST(BadInput, ConfigMustBeARegularFile) {
+  Bundle bundle;
+  const std::string file = bundle.path() + "/config.json";
+  ::unlink(file.c_str());
+  EXPECT_STATUS(create_bundle(bundle), 1);
+  ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
+  EXPECT_STATUS(create_bundle(bundle), 1);
+  ::unlink(file.c_str());
+  ASSERT_EQ(::mkdir(file.c_str(), 0700), 0);
+  EXPECT_STATUS(create_bundle(bundle), 1);
+  ::rmdir(file.c_str());
+}
+
+OCI_TEST(BadInput, MistakesAreOneLineEvenWithNewlinesInThem) {
+  Bundle bundle;
+  bundle.bind("/no\nwhere\x1b[31m", "/x", "bind");
+  const Outcome outcome = create_bundle(bundle);
+  EXPECT_STATUS(outcome, 1);
+  EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+  EXPECT_FALSE(contains(outcome.err, "\x1b"));
+}
+
+OCI_TEST(BadInput, UnknownKeysAreIgnored) {
+  Bundle bundle;
+  bundle.set("/unknown", "{\"a\":[1]}")
+      .set("/process/unknown", "1")
+      .args({"/bin/guest", "exit", "0"});
+  EXPECT_STATUS(run_bundle(bundle), 0);
+}
+
+// Whatever state the caller is in, the program gets defaults.
+OCI_TEST(OddCallers, DoNotMatter) {
+  Bundle bundle;
+  bundle.args({"/bin/guest", "exit", "0"});
+  for (const char* prelude : {"umask 777", "trap '' CHLD", "trap '' PIPE TERM HUP", "ulimit -c 0",
+                              "cd /tmp; mkdir gone; cd gone; rmdir ../gone", "unset PATH HOME"}) {
+    Command command = runtime_command({"run", "--bundle", bundle.path(), bundle.id()});
+    command.argv.insert(command.argv.begin(),
+                        {"/bin/sh", "-c", std::string(prelude) + "; exec \"$@\"", "sh"});
+    EXPECT_STATUS(run(command), 0) << prelude;
+  }
+}
+
+OCI_TEST(OddCallers, FewDescriptorsFailCleanly) {
+  Bundle bundle;
+  bundle.args({"/bin/guest", "exit", "0"}).remove("/process/rlimits");
+  int worked = 0;
+  for (int limit = 3; limit <= 40; limit += 3) {
+    Command command = runtime_command({"run", "--bundle", bundle.path(), bundle.id()});
+    command.argv.insert(
+        command.argv.begin(),
+        {"/bin/sh", "-c", "ulimit -S -n " + std::to_string(limit) + "; exec \"$@\"", "sh"});
+    const Outcome outcome = run(command);
+    EXPECT_TRUE(outcome.status == 0 || outcome.status == 1 || outcome.status == 127)
+        << outcome.status << outcome.err;
+    worked += outcome.status == 0 ? 1 : 0;
+    EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+  }
+  EXPECT_GT(worked, 0);
+}
+
+OCI_TEST(StateRoot, IsPrivate) {
+  Bundle bundle;
+  ::umask(0);
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  ::umask(022);
+  struct stat info {};
+  ASSERT_EQ(::stat((state_root() + "/" + bundle.id()).c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 022, 0U);
+  EXPECT_EQ(info.st_mode & 04, 0U) << "its content is nobody else's";
+  EXPECT_STATUS(runtime({"delete", bundle.id()}), 0);
+}
+
+}  // namespace

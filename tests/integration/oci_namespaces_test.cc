@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+// Namespaces: new, joined by path, or the caller's; ids, names, clocks and kernel settings in them.
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/support/runtime.h"
+
+namespace {
+
+using namespace support;
+
+std::string own_namespace(const std::string& name) { return link_target("/proc/self/ns/" + name); }
+
+Bundle& only_namespaces(Bundle& bundle, const std::vector<std::string>& types) {
+  bundle.set("/linux/namespaces", "[]");
+  for (const std::string& type : types)
+    bundle.set("/linux/namespaces/-", R"({"type":")" + type + R"("})");
+  return bundle;
+}
+
+OCI_TEST(Namespaces, NewOnesDifferAndOthersAreTheCallers) {
+  Bundle bundle;
+  const Report report = run_report(bundle);
+  for (const char* name : {"ipc", "mnt", "net", "pid", "uts"})
+    EXPECT_NE(report[std::string("ns.") + name], own_namespace(name)) << name;
+  for (const char* name : {"cgroup", "time", "user"})
+    EXPECT_EQ(report[std::string("ns.") + name], own_namespace(name)) << name;
+}
+
+OCI_TEST(Namespaces, OnlyAMountNamespace) {
+  Bundle bundle;
+  only_namespaces(bundle, {"mount"}).remove("/hostname").remove("/mounts");
+  const Report report = run_report(bundle.bind("/proc", "/proc", "rbind"));
+  for (const char* name : {"ipc", "net", "uts"})
+    EXPECT_EQ(report[std::string("ns.") + name], own_namespace(name)) << name;
+}
+
+OCI_TEST(Namespaces, CgroupAndTime) {
+  Bundle bundle;
+  bundle.set("/linux/namespaces/-", R"({"type":"cgroup"})")
+      .set("/linux/namespaces/-", R"({"type":"time"})")
+      .set("/linux/timeOffsets",
+           R"({"boottime":{"secs":86400,"nanosecs":0},"monotonic":{"secs":1000}})");
+  if (!path_exists("/proc/self/ns/time")) GTEST_SKIP() << "this kernel has no time namespaces";
+  const Report report = run_report(bundle);
+  EXPECT_NE(report["ns.cgroup"], own_namespace("cgroup"));
+  EXPECT_NE(report["ns.time"], own_namespace("time"));
+  for (const std::string& line : report.all("cgroup"))
+    EXPECT_EQ(line.substr(line.rfind(':')), ":/");
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  EXPECT_NEAR(static_cast<double>(::atoll(report["boottime"].c_str())),
+              static_cast<double>(now.tv_sec + 86400), 5);
+}
+
+OCI_TEST(Namespaces, HostAndDomainName) {
+  Bundle bundle;
+  bundle.set("/hostname", "\"my-host\"").set("/domainname", "\"my.domain\"");
+  const Report report = run_report(bundle);
+  EXPECT_EQ(report["hostname"], "my-host");
+  EXPECT_EQ(report["domainname"], "my.domain");
+  char name[65] = "";
+  ::gethostname(name, sizeof name);
+  EXPECT_STREQ(name, "sandbox");
+}
+
+OCI_TEST(Namespaces, HostnameWithoutAUtsNamespaceIsRefused) {
+  Bundle bundle;
+  only_namespaces(bundle, {"mount", "pid", "network", "ipc"});
+  EXPECT_STATUS(create_bundle(bundle), 1);
+  char name[65] = "";
+  ::gethostname(name, sizeof name);
+  EXPECT_STREQ(name, "sandbox");
+}
+
+OCI_TEST(Namespaces, LoopbackIsUp) {
+  Bundle bundle;
+  const Outcome outcome = run_bundle(bundle.shell("ip addr show lo"));
+  EXPECT_TRUE(contains(outcome.out, "UP")) << outcome.out << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "127.0.0.1/8")) << outcome.out;
+}
+
+// One process that stays in namespaces of its own, to be joined.
+class Holder {
+ public:
+  explicit Holder(int flags) {
+    int ready[2];
+    if (::pipe2(ready, O_CLOEXEC) != 0) return;
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      if (::unshare(flags) != 0) ::_exit(1);
+      if ((flags & CLONE_NEWUTS) != 0 && ::sethostname("holder", 6) != 0) ::_exit(1);
+      if ((flags & CLONE_NEWPID) != 0) hold_pid_namespace();
+      if (::write(ready[1], "r", 1) != 1) ::_exit(1);
+      ::pause();
+      ::_exit(0);
+    }
+    char byte = 0;
+    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+    ::close(ready[0]);
+    ::close(ready[1]);
+  }
+  ~Holder() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  std::string path(const std::string& name) const {
+    return "/proc/" + std::to_string(pid_) + "/ns/" + name;
+  }
+
+ private:
+  // Its first child is pid 1 there and keeps it alive.
+  static void hold_pid_namespace() {
+    if (::fork() != 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::pause();
+    ::_exit(0);
+  }
+  pid_t pid_ = -1;
+};
+
+Bundle& join(Bundle& bundle, const std::string& type, const std::string& path) {
+  const std::string config = bundle.config();
+  for (int i = 0; i < json_size(config, "/linux/namespaces"); ++i) {
+    const std::string at = "/linux/namespaces/" + std::to_string(i);
+    if (json_get(config, at + "/type") == type) return bundle.set(at + "/path", json_string(path));
+  }
+  return bundle.set("/linux/namespaces/-",
+                    R"({"type":")" + type + R"(","path":)" + json_string(path) + "}");
+}
+
+OCI_TEST(Join, NetworkIpcUtsAndCgroup) {
+  Holder holder(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP);
+  Bundle bundle;
+  bundle.remove("/hostname");
+  join(bundle, "network", holder.path("net"));
+  join(bundle, "ipc", holder.path("ipc"));
+  join(bundle, "uts", holder.path("uts"));
+  join(bundle, "cgroup", holder.path("cgroup"));
+  const Report report = run_report(bundle);
+  for (const char* name : {"net", "ipc", "uts", "cgroup"})
+    EXPECT_EQ(report[std::string("ns.") + name], link_target(holder.path(name))) << name;
+  EXPECT_EQ(report["hostname"], "holder");
+}
+
+OCI_TEST(Join, Pid) {
+  Holder holder(CLONE_NEWPID);
+  Bundle bundle;
+  const std::string path = holder.path("pid_for_children");
+  join(bundle, "pid", path);
+  const Report report = run_report(bundle);
+  EXPECT_EQ(report["ns.pid"], link_target(path));
+  EXPECT_NE(report["pid"], "1");
+}
+
+OCI_TEST(Join, PidNamespaceOfAnotherContainerLikePods) {
+  Bundle first;
+  first.args({"/bin/guest", "hold"});
+  ASSERT_STATUS(create_bundle(first), 0);
+  ASSERT_STATUS(runtime({"start", first.id()}), 0);
+  const std::string proc = "/proc/" + std::to_string(pid_of(first.id())) + "/ns/";
+  Bundle second;
+  second.args({"/bin/guest", "hold"}).remove("/hostname");
+  for (const char* type : {"pid", "network", "ipc", "uts"})
+    join(second, type, proc + (std::string(type) == "network" ? "net" : type));
+  ASSERT_STATUS(create_bundle(second), 0);
+  ASSERT_STATUS(runtime({"start", second.id()}), 0);
+  EXPECT_EQ(link_target("/proc/" + std::to_string(pid_of(second.id())) + "/ns/pid"),
+            link_target(proc + "pid"));
+  EXPECT_STATUS(runtime({"exec", second.id(), "/bin/true"}), 0);
+  EXPECT_STATUS(runtime({"kill", second.id(), "KILL"}), 0);
+  EXPECT_TRUE(reaches(second.id(), "stopped"));
+  EXPECT_STATUS(runtime({"delete", second.id()}), 0);
+  EXPECT_STATUS(runtime({"delete", "--force", first.id()}), 0);
+}
+
+OCI_TEST(Join, TypeMustMatchThePath) {
+  Bundle bundle;
+  join(bundle, "network", "/proc/self/ns/uts");
+  EXPECT_STATUS(create_bundle(bundle), 1);
+  join(bundle, "network", "/etc/passwd");
+  EXPECT_STATUS(create_bundle(bundle), 1);
+  join(bundle, "network", "/nowhere");
+  const Outcome outcome = create_bundle(bundle);
+  EXPECT_STATUS(outcome, 1);
+  EXPECT_TRUE(contains(outcome.err, "/nowhere")) << outcome.err;
+}
+
+OCI_TEST(Namespaces, DuplicatesAndUnknownTypesAreRefused) {
+  for (const char* more : {R"({"type":"pid"})", R"({"type":"nope"})", R"({"type":""})", "{}"}) {
+    Bundle bundle;
+    bundle.set("/linux/namespaces/-", more);
+    const Outcome outcome = create_bundle(bundle);
+    EXPECT_STATUS(outcome, 1);
+    EXPECT_TRUE(contains(outcome.err, "namespaces")) << outcome.err;
+  }
+}
+
+OCI_TEST(UserNamespace, MapsIds) {
+  Bundle bundle;
+  bundle.map_ids(100000, 65536);
+  const Report report = run_report(bundle);
+  EXPECT_NE(report["ns.user"], own_namespace("user"));
+  EXPECT_EQ(report["uid"], "0 0 0");
+  EXPECT_EQ(report["root.uid"], "0");
+  EXPECT_TRUE(contains(report["uid_map"], "100000")) << report["uid_map"];
+  EXPECT_EQ(report["setgroups"], "allow");
+  EXPECT_EQ(report["status.CapEff"], "0000000020000420");
+}
+
+OCI_TEST(UserNamespace, ProcessRunsAsTheMappedHostId) {
+  Bundle bundle;
+  bundle.map_ids(100000, 65536)
+      .set("/process/user", R"({"uid":1000,"gid":1000,"additionalGids":[10]})")
+      .args({"/bin/guest", "hold"});
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  ASSERT_STATUS(runtime({"start", bundle.id()}), 0);
+  const std::string status = read_file("/proc/" + std::to_string(pid_of(bundle.id())) + "/status");
+  EXPECT_TRUE(contains(status, "Uid:\t101000\t101000\t101000")) << status;
+  EXPECT_TRUE(contains(status, "Groups:\t100010")) << status;
+  const Outcome outcome = runtime({"exec", bundle.id(), "/bin/guest", "report"});
+  EXPECT_EQ(Report(outcome.out)["uid"], "1000 1000 1000") << outcome.err;
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+}
+
+OCI_TEST(UserNamespace, OwnsItsOtherNamespaces) {
+  Bundle bundle;
+  bundle.map_ids(100000, 65536);
+  for (const char* set : {"bounding", "effective", "permitted"})
+    bundle.set(std::string("/process/capabilities/") + set, R"(["CAP_NET_ADMIN","CAP_SYS_ADMIN"])");
+  const Outcome outcome =
+      run_bundle(bundle.shell("ip link set lo down && ip link set lo up && hostname changed && "
+                              "mount -t tmpfs none /tmp && echo owned"));
+  EXPECT_EQ(outcome.out, "owned\n") << outcome.err;
+}
+
+OCI_TEST(UserNamespace, UnmappedUserIsRefused) {
+  Bundle bundle;
+  bundle.map_ids(100000, 10).set("/process/user", R"({"uid":1000,"gid":0})");
+  EXPECT_STATUS(create_bundle(bundle), 1);
+  bundle.set("/linux/uidMappings", "[]").set("/process/user/uid", "0");
+  EXPECT_STATUS(create_bundle(bundle), 1);
+}
+
+OCI_TEST(UserNamespace, JoinedByPath) {
+  Bundle first;
+  first.map_ids(100000, 65536).args({"/bin/guest", "hold"});
+  ASSERT_STATUS(create_bundle(first), 0);
+  ASSERT_STATUS(runtime({"start", first.id()}), 0);
+  const std::string proc = "/proc/" + std::to_string(pid_of(first.id())) + "/ns/";
+  Bundle second;
+  second.map_ids(100000, 65536).remove("/linux/uidMappings").remove("/linux/gidMappings");
+  join(second, "user", proc + "user");
+  const Report report = run_report(second);
+  EXPECT_EQ(report["ns.user"], link_target(proc + "user"));
+  EXPECT_STATUS(runtime({"delete", "--force", first.id()}), 0);
+}
+
+OCI_TEST(Sysctl, IsSetInsideAndOnlyThere) {
+  const std::string before = read_file("/proc/sys/net/ipv4/ip_forward");
+  Bundle bundle;
+  bundle.set("/linux/sysctl", R"({"net.ipv4.ip_forward":"1","kernel.shm_rmid_forced":"1"})");
+  const Outcome outcome = run_bundle(
+      bundle.shell("cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shm_rmid_forced"));
+  EXPECT_EQ(outcome.out, "1\n1\n") << outcome.err;
+  EXPECT_EQ(read_file("/proc/sys/net/ipv4/ip_forward"), before);
+}
+
+OCI_TEST(Sysctl, OfTheHostAreRefused) {
+  const std::string before = read_file("/proc/sys/kernel/core_pattern");
+  for (const char* bad : {R"({"kernel.core_pattern":"|/x"})", R"({"vm.swappiness":"1"})",
+                          R"({"net/../kernel/core_pattern":"x"})",
+                          R"({"net.ipv4.ip_forward":"1\nx"})", R"({"":"1"})"}) {
+    Bundle bundle;
+    bundle.set("/linux/sysctl", bad);
+    EXPECT_STATUS(create_bundle(bundle), 1);
+  }
+  Bundle shared;
+  only_namespaces(shared, {"mount", "pid", "ipc", "uts"})
+      .set("/linux/sysctl", R"({"net.ipv4.ip_forward":"1"})");
+  EXPECT_STATUS(create_bundle(shared), 1) << "the network is the caller's";
+  EXPECT_EQ(read_file("/proc/sys/kernel/core_pattern"), before);
+}
+
+}  // namespace

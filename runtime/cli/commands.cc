@@ -10,17 +10,22 @@ namespace oci::cli {
 namespace {
 
 constexpr Command kCommands[] = {
+    {"create", create, "make a container, to be started later"},
     {"delete", delete_, "remove a container"},
+    {"exec", exec, "run one more program in a container", 255},
     {"features", features, "print what this build supports, as JSON"},
     {"help", help, "show the commands, or the options of one"},
     {"kill", kill, "send a signal to a container"},
     {"list", list, "list the containers"},
     {"pause", pause, "freeze a container"},
+    {"plan", plan, "print what create would do with a bundle"},
     {"ps", ps, "show the processes of a container"},
     {"resume", resume, "let a paused container run again"},
+    {"run", run, "make a container, run its program, remove it"},
     {"spec", spec, "write a configuration to start from"},
     {"start", start, "run the program of a created container"},
     {"state", state, "print the state of a container, as JSON"},
+    {"validate", validate, "print every problem of a bundle"},
 };
 
 ctr::Error unknown_command(std::string_view name) {

@@ -40,16 +40,21 @@ int run_command(const CommandContext& context, const Words& words);
 // The whole program behind main(): all words but the program's name.
 int run_ocictr(const Words& words);
 
+CommandFunction create;
 CommandFunction delete_;
+CommandFunction exec;
 CommandFunction features;
 CommandFunction help;
 CommandFunction kill;
 CommandFunction list;
 CommandFunction pause;
+CommandFunction plan;
 CommandFunction ps;
 CommandFunction resume;
+CommandFunction run;
 CommandFunction spec;
 CommandFunction start;
 CommandFunction state;
+CommandFunction validate;
 
 }  // namespace oci::cli

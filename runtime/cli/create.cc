@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/launch.h"
+
+namespace oci::cli {
+
+ctr::Result<int> create(const CommandContext& context, const Words& words) {
+  LaunchOptions options;
+  const Syntax syntax{
+      .command = "create",
+      .help = "Makes a container from a bundle. Its process waits for `start`.",
+      .options = launch_options(options),
+      .operands = {{"ID", Operand::kRequired, &options.id}},
+  };
+  if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
+  TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
+  Launched launched = TRY(launch(context, options));
+  ctr::Result<void> released = launched.process.release();
+  if (!released.ok()) {
+    static_cast<void>(launched.container.dir.remove());
+    return std::move(released).error();
+  }
+  return 0;
+}
+
+}  // namespace oci::cli

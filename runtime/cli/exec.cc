@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sched.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/compat.h"
+#include "ctrtool/core/sys/file.h"
+#include "runtime/cli/launch.h"
+#include "runtime/cli/path.h"
+#include "runtime/cli/supervise.h"
+#include "runtime/spec/parse.h"
+
+namespace oci::cli {
+namespace {
+
+using ctr::Kind;
+using ctr::make_error;
+using ctr::Result;
+using ctr::UniqueFd;
+
+struct ExecOptions {
+  std::string id;
+  Words program;
+  std::string process_file;
+  std::string console_socket;
+  std::string pid_file;
+  std::string pidfd_socket;
+  std::string preserve_fds = "0";
+  std::string cwd;
+  std::string user;
+  std::string cgroup;
+  std::string process_label;
+  std::string apparmor;
+  Words env;
+  Words caps;
+  Words additional_gids;
+  bool detach = false;
+  bool tty = false;
+  bool no_new_privs = false;
+  bool ignore_paused = false;
+  bool no_subreaper = false;
+};
+
+Syntax syntax_of(ExecOptions& o) {
+  return {
+      .command = "exec",
+      .help = "Runs one more program in a container.",
+      .options =
+          {
+              {"process", 'p', "FILE", "a process object; nothing else says what to run",
+               &o.process_file},
+              {"detach", 'd', "", "return as soon as the program runs", &o.detach},
+              {"tty", 't', "", "give it a terminal", &o.tty},
+              {"console-socket", '\0', "SOCKET", "socket that receives the terminal",
+               &o.console_socket},
+              {"pid-file", '\0', "FILE", "write the program's pid there", &o.pid_file},
+              {"pidfd-socket", '\0', "SOCKET", "socket that receives a pidfd of the program",
+               &o.pidfd_socket},
+              {"preserve-fds", '\0', "N", "descriptors 3 to 3+N-1 are for the program",
+               &o.preserve_fds, "0"},
+              {"cwd", '\0', "DIR", "working directory", &o.cwd, "the container's"},
+              {"env", 'e', "NAME=VALUE", "one more variable", &o.env},
+              {"user", 'u', "UID[:GID]", "user and group, as numbers", &o.user, "the container's"},
+              {"additional-gids", 'g', "GID", "one more group", &o.additional_gids},
+              {"cap", 'c', "CAP", "one more capability", &o.caps},
+              {"no-new-privs", '\0', "", "set no_new_privs", &o.no_new_privs},
+              {"process-label", '\0', "LABEL", "SELinux label", &o.process_label},
+              {"apparmor", '\0', "PROFILE", "AppArmor profile", &o.apparmor},
+              {"cgroup", '\0', "PATH", "existing cgroup below the container's", &o.cgroup},
+              {"ignore-paused", '\0', "", "do not refuse a paused container", &o.ignore_paused},
+              {"no-subreaper", '\0', "", "accepted, without effect", &o.no_subreaper},
+          },
+      .operands = {{"ID", Operand::kRequired, &o.id}},
+      .options_end = Syntax::kFirstOperand,
+      .rest_name = "PROGRAM [ARG...]",
+      .rest = &o.program,
+  };
+}
+
+Result<void> check_status(const Container& container, bool ignore_paused) {
+  const Status status = TRY(container_status(container.dir, container.state));
+  switch (status) {
+    case Status::Created:
+    case Status::Running:
+      return {};
+    case Status::Paused:
+      if (ignore_paused) return {};
+      return make_error(Kind::WrongState,
+                        "cannot exec in a paused container (use --ignore-paused to override)");
+    case Status::Creating:
+    case Status::Stopped:
+      break;
+  }
+  return make_error(Kind::WrongState, "cannot exec in a stopped container: container not running");
+}
+
+// "UID" or "UID:GID"; numbers only, because names would be looked up in a hostile file.
+Result<void> set_user(const std::string& text, User& user) {
+  if (text.empty()) return {};
+  const std::size_t colon = text.find(':');
+  user.uid = TRY_CTX(ctr::parse_id(std::string_view(text).substr(0, colon)), "option --user");
+  if (colon != std::string::npos)
+    user.gid = TRY_CTX(ctr::parse_id(std::string_view(text).substr(colon + 1)), "option --user");
+  return {};
+}
+
+Result<void> add_caps(const Words& names, Process& process) {
+  if (names.empty()) return {};
+  if (!process.capabilities.has_value()) process.capabilities.emplace();
+  Capabilities& caps = *process.capabilities;
+  for (const std::string& name : names) {
+    const std::optional<int> cap = ctr::find_cap(name);
+    if (!cap.has_value())
+      return make_error(Kind::InvalidSpec, "option --cap: %s is not a capability",
+                        ctr::quote(name).c_str());
+    // Ambient only what the container's own process could inherit (CVE-2022-29162).
+    std::vector<std::vector<std::string>*> sets{&caps.bounding, &caps.effective, &caps.permitted};
+    const std::string full = ctr::cap_name(*cap);
+    if (std::find(caps.inheritable.begin(), caps.inheritable.end(), full) != caps.inheritable.end())
+      sets.push_back(&caps.ambient);
+    for (std::vector<std::string>* set : sets)
+      if (std::find(set->begin(), set->end(), full) == set->end()) set->push_back(full);
+  }
+  return {};
+}
+
+Result<Process> process_from_words(const ExecOptions& options, const Process& base) {
+  Process process = base;
+  process.args = options.program;
+  process.terminal = options.tty;
+  process.consoleSize.reset();
+  process.rlimits.clear();
+  if (process.args.empty() || process.args.front().empty())
+    return make_error(Kind::InvalidSpec, "no program to execute");
+  if (!options.cwd.empty()) process.cwd = options.cwd;
+  if (!process.cwd.starts_with('/'))
+    return make_error(Kind::InvalidSpec, "option --cwd: %s is not absolute",
+                      ctr::quote(process.cwd).c_str());
+  for (const std::string& entry : options.env) {
+    if (entry.find('=') == std::string::npos || entry.front() == '=')
+      return make_error(Kind::InvalidSpec, "option --env: %s is not NAME=VALUE",
+                        ctr::quote(entry).c_str());
+    process.env.push_back(entry);
+  }
+  TRY(set_user(options.user, process.user));
+  for (const std::string& gid : options.additional_gids) {
+    if (!process.user.additionalGids.has_value()) process.user.additionalGids.emplace();
+    process.user.additionalGids->push_back(TRY_CTX(ctr::parse_id(gid), "option --additional-gids"));
+  }
+  TRY(add_caps(options.caps, process));
+  process.noNewPrivileges = process.noNewPrivileges || options.no_new_privs;
+  if (!options.apparmor.empty()) process.apparmorProfile = options.apparmor;
+  if (!options.process_label.empty()) process.selinuxLabel = options.process_label;
+  return process;
+}
+
+// Confinement that the file does not mention is the container's: exec is never looser than run.
+Result<Process> process_from_file(const std::string& file, const Process& base) {
+  const std::string text = TRY(read_config_file(file));
+  Process process = TRY(first_error(parse_process(text), file));
+  if (!process.capabilities.has_value()) process.capabilities = base.capabilities;
+  if (process.apparmorProfile.empty()) process.apparmorProfile = base.apparmorProfile;
+  if (process.selinuxLabel.empty()) process.selinuxLabel = base.selinuxLabel;
+  return process;
+}
+
+// Joining the user namespace that we are in already is an error of setns(2).
+bool same_user_namespace(pid_t pid) {
+  const Result<struct stat> own = ctr::sys::fstatat(ctr::kCwd, "/proc/self/ns/user", 0);
+  const Result<struct stat> theirs =
+      ctr::sys::fstatat(ctr::kCwd, ctr::strf("/proc/%d/ns/user", pid), 0);
+  return own.ok() && theirs.ok() && own->st_ino == theirs->st_ino && own->st_dev == theirs->st_dev;
+}
+
+int namespaces_of(const Container& container, const Spec& spec) {
+  struct Flag {
+    NamespaceType type;
+    int flag;
+  };
+  constexpr Flag kFlags[] = {
+      {NamespaceType::Pid, CLONE_NEWPID},       {NamespaceType::Network, CLONE_NEWNET},
+      {NamespaceType::Mount, CLONE_NEWNS},      {NamespaceType::Ipc, CLONE_NEWIPC},
+      {NamespaceType::Uts, CLONE_NEWUTS},       {NamespaceType::User, CLONE_NEWUSER},
+      {NamespaceType::Cgroup, CLONE_NEWCGROUP}, {NamespaceType::Time, CLONE_NEWTIME},
+  };
+  int flags = 0;
+  for (const Flag& entry : kFlags)
+    if (find_namespace(spec.linux_, entry.type) != nullptr) flags |= entry.flag;
+  if ((flags & CLONE_NEWUSER) != 0 && same_user_namespace(container.state.init.pid))
+    flags &= ~CLONE_NEWUSER;
+  return flags;
+}
+
+Result<std::optional<ctr::CgroupRecord>> exec_cgroup(const Container& container,
+                                                     const std::string& below) {
+  ctr::CgroupRecord record = container.state.cgroup.record;
+  if (record.path.empty()) return std::optional<ctr::CgroupRecord>();
+  if (below.empty()) return std::optional<ctr::CgroupRecord>(std::move(record));
+  const std::string path =
+      TRY_CTX(ctr::normalize_cgroup_path(record.path + "/" + below), "option --cgroup");
+  return std::optional<ctr::CgroupRecord>(ctr::CgroupRecord{path, {}});
+}
+
+}  // namespace
+
+Result<int> exec(const CommandContext& context, const Words& words) {
+  ExecOptions options;
+  const Syntax syntax = syntax_of(options);
+  if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
+  TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
+  const SignalGate gate = TRY(SignalGate::close());
+
+  const Container container = TRY(find_container(context, options.id));
+  TRY(check_status(container, options.ignore_paused));
+  const Spec spec = TRY(load_spec(container.dir));
+  CTR_ASSERT(spec.process.has_value());
+  const Process process = options.process_file.empty()
+                              ? TRY(process_from_words(options, *spec.process))
+                              : TRY(process_from_file(options.process_file, *spec.process));
+  const ctr::HostFacts facts = TRY(ctr::read_host_facts());
+  const ctr::CgroupLayout cgroups = container.state.cgroup.record.path.empty()
+                                        ? ctr::CgroupLayout()
+                                        : TRY(ctr::discover_cgroups());
+  ExecTarget target;
+  target.id = options.id;
+  target.spec = &spec;
+  target.cgroup = TRY(exec_cgroup(container, options.cgroup));
+  target.namespaces = namespaces_of(container, spec);
+  target.no_new_keyring = true;
+  target.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
+  target.extra_env = socket_activation_env();
+  const Translation translation = translate_exec(process, target, facts);
+  TRY(first_error(translation.problems, "process"));
+
+  const std::optional<UniqueFd> init = TRY(open_process(container.state.init));
+  if (!init.has_value()) return not_running(container);
+  Console console = TRY(open_console(process.terminal, options.console_socket, options.detach));
+  const UniqueFd cache = open_seccomp_cache(StateRoot(state_root(context.options)), spec);
+  ctr::ExecuteOptions execute{.cgroup_layout = &cgroups};
+  execute.target = *init;
+  execute.seccomp_cache = cache;
+  execute.console_socket = std::move(console.to_child);
+  ctr::Prepared prepared = TRY(ctr::prepare(translation.plan, std::move(execute)));
+  UniqueFd terminal = TRY(receive_terminal(console));
+  if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, prepared.pidfd()));
+  TRY(prepared.go());
+  // Only now: engines take a missing pid file for "the program did not start".
+  if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, prepared.pid()));
+  if (options.detach) return 0;
+  return supervise(
+      gate, {.pid = prepared.pid(), .pidfd = prepared.pidfd(), .terminal = std::move(terminal)});
+}
+
+}  // namespace oci::cli

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/launch.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "ctrtool/core/base/rollback.h"
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/exec/gate.h"
+#include "ctrtool/core/sys/file.h"
+#include "hooks/runner.h"
+#include "runtime/cli/notify.h"
+#include "runtime/cli/path.h"
+#include "runtime/spec/parse.h"
+#include "runtime/state/id.h"
+#include "runtime/state/report.h"
+
+namespace oci::cli {
+namespace {
+
+using ctr::Kind;
+using ctr::make_error;
+using ctr::Result;
+using ctr::UniqueFd;
+
+bool may_make_cgroups(const ctr::CgroupLayout& layout) {
+  for (const ctr::CgroupHierarchy& hierarchy : layout.hierarchies)
+    if (::faccessat(AT_FDCWD, hierarchy.mountpoint.c_str(), W_OK, AT_EACCESS) != 0) return false;
+  return !layout.hierarchies.empty();
+}
+
+// Without the right to make cgroups a container runs in the caller's, unless limits were asked for.
+Result<std::optional<ctr::CgroupRecord>> choose_cgroup(const CommandContext& context,
+                                                       const Spec& spec, const std::string& id,
+                                                       const ctr::CgroupLayout& layout,
+                                                       const ctr::HostFacts& facts) {
+  if (context.options.driver == CgroupDriver::Systemd)
+    return make_error(Kind::Unsupported,
+                      "the systemd cgroup driver is not supported by this version");
+  const bool limited = ctr::has_limits(translate_resources(spec.linux_.resources, facts));
+  if (context.options.driver == CgroupDriver::Disabled || layout.kind == ctr::CgroupKind::None)
+    return std::optional<ctr::CgroupRecord>();
+  if (!limited && !facts.privileged() && !may_make_cgroups(layout))
+    return std::optional<ctr::CgroupRecord>();
+  ctr::CgroupRecord record =
+      TRY_CTX(ctr::Cgroup::survey(layout, default_cgroup_path(spec, id)), "/linux/cgroupsPath");
+  return std::optional<ctr::CgroupRecord>(std::move(record));
+}
+
+ContainerState first_record(const CommandContext& context, const LaunchOptions& options,
+                            const Draft& draft) {
+  ContainerState state;
+  state.oci_version = draft.spec.ociVersion;
+  state.id = options.id;
+  state.bundle = draft.translate.bundle;
+  state.rootfs = absolute_path_in(draft.translate.bundle, draft.spec.root.path);
+  state.created = ctr::rfc3339_now();
+  state.owner = draft.facts.euid;
+  state.annotations = draft.spec.annotations;
+  state.cgroup.driver = context.options.driver;
+  if (draft.translate.cgroup.has_value()) state.cgroup.record = *draft.translate.cgroup;
+  const Namespace* const pid = find_namespace(draft.spec.linux_, NamespaceType::Pid);
+  state.own_pid_namespace = pid != nullptr && pid->path.empty();
+  state.terminal = draft.spec.process.has_value() && draft.spec.process->terminal;
+  state.detached = options.detach;
+  state.has_poststart_hooks = !draft.spec.hooks.poststart.empty();
+  state.has_poststop_hooks = !draft.spec.hooks.poststop.empty();
+  for (int fd = 0; fd <= 2; ++fd) {
+    const Result<std::string> target =
+        ctr::sys::readlinkat(ctr::kCwd, ctr::strf("/proc/self/fd/%d", fd));
+    state.external_descriptors.push_back(target.ok() ? *target : "/dev/null");
+  }
+  return state;
+}
+
+// The record tells where the freezer is, so that `state` need not look for it.
+void note_freezer(ContainerState& state, const ctr::CgroupLayout& layout) {
+  if (state.cgroup.record.path.empty()) return;
+  const Result<ctr::Cgroup> cgroup = ctr::Cgroup::open(layout, state.cgroup.record);
+  if (cgroup.ok()) state.cgroup.freezer = freezer_file(*cgroup);
+}
+
+hooks::RunnerOptions hook_options(const ContainerState& state, const Spec& spec) {
+  hooks::RunnerOptions options;
+  options.state = [state](std::string_view status, pid_t pid) {
+    return hook_state(state, status, pid);
+  };
+  options.bundle = state.bundle;
+  if (spec.process.has_value()) options.container_env = spec.process->env;
+  return options;
+}
+
+// The specification wants the poststop hooks run for a container whose creation failed too.
+void run_poststop(const CommandContext& context, hooks::Runner& runner, const Spec& spec) {
+  const std::vector<ctr::Hook> list = translate_hooks(spec.hooks, ctr::HookStage::Poststop);
+  for (const std::string& warning : runner.run_all(ctr::HookStage::Poststop, list, 0))
+    context.log.warning(warning);
+}
+
+// Started by a service manager: the program's messages come to a socket of ours.
+bool add_notify_socket(const std::string& state_directory, Draft& draft) {
+  const char* const manager = ::getenv("NOTIFY_SOCKET");
+  if (manager == nullptr || *manager == '\0') return false;
+  Mount mount;
+  mount.destination = kNotifyAt;
+  mount.type = "bind";
+  mount.source = state_directory + "/" + kNotifyDirectory;
+  mount.options = {"bind", "ro", "nosuid", "nodev", "noexec"};
+  draft.spec.mounts.push_back(std::move(mount));
+  draft.translate.extra_env.emplace_back(kNotifyVariable);
+  return true;
+}
+
+LaunchOptions absolute_paths(LaunchOptions options, Result<void>& done) {
+  for (std::string* path : {&options.console_socket, &options.pid_file, &options.pidfd_socket}) {
+    if (path->empty()) continue;
+    Result<std::string> full = absolute_path(*path);
+    if (!full.ok()) {
+      done = full.error();
+      break;
+    }
+    *path = std::move(full).value();
+  }
+  return options;
+}
+
+Result<void> check_root(const std::string& rootfs) {
+  const struct stat st = TRY_CTX(ctr::sys::fstatat(ctr::kCwd, rootfs, 0), "/root/path");
+  if (!S_ISDIR(st.st_mode))
+    return make_error(Kind::InvalidSpec, "/root/path: %s is not a directory",
+                      ctr::quote(rootfs).c_str());
+  return {};
+}
+
+}  // namespace
+
+UniqueFd open_seccomp_cache(const StateRoot& root, const Spec& spec) {
+  if (!spec.linux_.seccomp.has_value()) return {};
+  const std::string path = root.path() + "/.seccomp";
+  Result<UniqueFd> dir = ctr::sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (dir.ok()) return std::move(dir).value();
+  if (!ctr::sys::mkdirat(ctr::kCwd, path, 0700).ok()) return {};
+  dir = ctr::sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  return dir.ok() ? std::move(dir).value() : UniqueFd();
+}
+
+std::vector<Option> launch_options(LaunchOptions& o) {
+  return {
+      {"bundle", 'b', "DIR", "directory with config.json", &o.bundle, "."},
+      {"config", 'f', "FILE", "configuration, if it has another name", &o.config, "config.json"},
+      {"console-socket", '\0', "SOCKET", "socket that receives the terminal", &o.console_socket},
+      {"pid-file", '\0', "FILE", "write the pid of the container's process there", &o.pid_file},
+      {"pidfd-socket", '\0', "SOCKET", "socket that receives a pidfd of that process",
+       &o.pidfd_socket},
+      {"no-pivot", '\0', "", "move the root and chroot instead of pivot_root", &o.no_pivot},
+      {"no-new-keyring", '\0', "", "keep the caller's session keyring", &o.no_new_keyring},
+      {"preserve-fds", '\0', "N", "descriptors 3 to 3+N-1 are for the program", &o.preserve_fds,
+       "0"},
+      {"no-subreaper", '\0', "", "do not adopt the container's orphans", &o.no_subreaper},
+  };
+}
+
+Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& options) {
+  Draft draft;
+  const std::string bundle = TRY_CTX(absolute_path(options.bundle), "option --bundle");
+  draft.translate.bundle = bundle;
+  draft.config_text = TRY(read_config_file(absolute_path_in(bundle, options.config)));
+  oci::Parsed<Spec> parsed = parse_spec(draft.config_text);
+  for (const Problem& problem : parsed.problems)
+    if (problem.severity == Problem::Warning) context.log.debug("config.json: " + problem.text());
+  draft.spec = TRY(first_error(std::move(parsed)));
+  draft.facts = TRY(ctr::read_host_facts());
+  if (context.options.driver != CgroupDriver::Disabled)
+    draft.cgroups = TRY(ctr::discover_cgroups());
+  draft.translate.id = options.id;
+  draft.translate.no_pivot = options.no_pivot;
+  draft.translate.no_new_keyring = options.no_new_keyring;
+  draft.translate.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
+  draft.translate.extra_env = socket_activation_env();
+  draft.translate.cgroup =
+      TRY(choose_cgroup(context, draft.spec, options.id, draft.cgroups, draft.facts));
+  return draft;
+}
+
+Result<Launched> launch(const CommandContext& context, const LaunchOptions& words) {
+  TRY(check_id(words.id));
+  Result<void> paths;
+  const LaunchOptions options = absolute_paths(words, paths);
+  TRY(paths);
+  Draft draft = TRY(read_draft(context, options));
+  const StateRoot root(state_root(context.options));
+  const bool notify = add_notify_socket(root.path() + "/" + options.id, draft);
+  const Translation translation = translate(draft.spec, draft.facts, draft.translate);
+  TRY(first_error(translation.problems, "config.json"));
+  ContainerState state = first_record(context, options, draft);
+  TRY(check_root(state.rootfs));
+
+  TRY(root.make());
+  ContainerDir dir = TRY(root.create(options.id));
+  ctr::Rollback undo;
+  undo.add([&dir] { static_cast<void>(dir.remove()); });
+  const UniqueFd lock = TRY(dir.lock());
+  // Connected now: engines unlink the path after one accept, and later it may be out of sight.
+  Console console = TRY(open_console(state.terminal, options.console_socket, options.detach));
+  TRY(dir.save_new(state));
+  TRY(dir.save_config(draft.config_text));
+
+  if (notify) {
+    const UniqueFd state_directory = TRY(ctr::sys::open(dir.path(), O_PATH | O_DIRECTORY));
+    TRY(make_notify_directory(state_directory));
+  }
+
+  hooks::Runner runner(hook_options(state, draft.spec));
+  const UniqueFd cache = open_seccomp_cache(root, draft.spec);
+  ctr::ExecuteOptions execute{.hooks = &runner, .cgroup_layout = &draft.cgroups};
+  execute.seccomp_cache = cache;
+  execute.console_socket = std::move(console.to_child);
+  execute.gate = TRY(ctr::make_gate(dir.gate_path()));
+  Result<ctr::Prepared> prepared = ctr::prepare(translation.plan, std::move(execute));
+  if (!prepared.ok()) {
+    undo.run();
+    run_poststop(context, runner, draft.spec);
+    return std::move(prepared).error();
+  }
+  UniqueFd terminal = TRY(receive_terminal(console));
+  state.init = TRY(identify(prepared->pid()));
+  note_freezer(state, draft.cgroups);
+  TRY(dir.save(state));
+  if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, prepared->pid()));
+  if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, prepared->pidfd()));
+  undo.release();
+  return Launched{
+      {std::move(dir), std::move(state)}, std::move(prepared).value(), std::move(terminal)};
+}
+
+}  // namespace oci::cli

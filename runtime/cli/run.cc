@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdlib>
+
+#include "ctrtool/core/sys/file.h"
+#include "runtime/cli/launch.h"
+#include "runtime/cli/supervise.h"
+
+namespace oci::cli {
+namespace {
+
+using ctr::Result;
+
+// Whatever went wrong after the container was made, nothing of it stays.
+ctr::Error destroyed_after(const CommandContext& context, const Container& container,
+                           ctr::Error error) {
+  const Result<void> destroyed = destroy_container(context, container);
+  if (!destroyed.ok()) error.message += "; then: " + destroyed.error().message;
+  return error;
+}
+
+Result<int> wait_detached(const Launched& launched, NotifyRelay* relay) {
+  if (relay != nullptr)
+    TRY(relay->wait_until_ready(launched.process.pidfd(), launched.process.pid()));
+  return 0;
+}
+
+Result<void> start_program(Launched& launched) {
+  TRY(launched.process.go());
+  TRY(ctr::sys::unlinkat(ctr::kCwd, launched.container.dir.gate_path(), 0));
+  return run_poststart_hooks(launched.container);
+}
+
+Result<int> run_attached(const CommandContext& context, Launched& launched, const SignalGate& gate,
+                         NotifyRelay* relay, bool keep) {
+  const Result<int> status = supervise(gate, {.pid = launched.process.pid(),
+                                              .pidfd = launched.process.pidfd(),
+                                              .terminal = std::move(launched.terminal),
+                                              .notify = relay});
+  if (!keep) TRY(destroy_container(context, launched.container));
+  return status;
+}
+
+}  // namespace
+
+Result<int> run(const CommandContext& context, const Words& words) {
+  LaunchOptions options;
+  options.detach = false;
+  bool keep = false;
+  std::vector<Option> table = launch_options(options);
+  table.push_back({"detach", 'd', "", "return as soon as the program runs", &options.detach});
+  table.push_back({"keep", '\0', "", "keep the container's record after its end", &keep});
+  const Syntax syntax{
+      .command = "run",
+      .help = "Makes a container, runs its program, waits for its end and removes the container.",
+      .options = std::move(table),
+      .operands = {{"ID", Operand::kRequired, &options.id}},
+  };
+  if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
+  TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
+  // Before the container exists: a signal in between must reach it, not end us.
+  const SignalGate gate = TRY(SignalGate::close());
+  if (!options.detach && !options.no_subreaper) TRY(become_subreaper());
+
+  Launched launched = TRY(launch(context, options));
+  std::optional<NotifyRelay> relay;
+  if (launched.notify) {
+    Result<NotifyRelay> opened =
+        NotifyRelay::open(launched.container.dir.path(), ::getenv("NOTIFY_SOCKET"));
+    if (!opened.ok())
+      return destroyed_after(context, launched.container, std::move(opened).error());
+    relay.emplace(std::move(opened).value());
+  }
+  Result<void> started = start_program(launched);
+  if (!started.ok())
+    return destroyed_after(context, launched.container, std::move(started).error());
+  NotifyRelay* const notify = relay.has_value() ? &*relay : nullptr;
+  if (options.detach) return wait_detached(launched, notify);
+  return run_attached(context, launched, gate, notify, keep);
+}
+
+}  // namespace oci::cli

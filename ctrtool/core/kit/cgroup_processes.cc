@@ -24,18 +24,26 @@ constexpr int kKillLimitMs = 5000;
 constexpr int kFreezeForKillMs = 100;
 constexpr int kLongestStepMs = 10;
 
-using Pids = std::vector<pid_t>;
+using Pids = std::vector<pid_t>;  // sorted
+using Dirs = std::vector<std::string>;
 
-Result<Pids> processes_below(const std::string& dir) {
-  const std::vector<std::string> tree = TRY(cgroup_tree(dir));
+// Of several hierarchies: the same processes again, and those that have left one of them.
+Result<Pids> processes_below(const Dirs& dirs) {
   Pids pids;
-  for (const std::string& below : tree) {
-    const Pids some = TRY(processes_in(below));
-    pids.insert(pids.end(), some.begin(), some.end());
+  for (const std::string& dir : dirs) {
+    const std::vector<std::string> tree = TRY(cgroup_tree(dir));
+    for (const std::string& below : tree) {
+      const Pids some = TRY(processes_in(below));
+      pids.insert(pids.end(), some.begin(), some.end());
+    }
   }
   std::sort(pids.begin(), pids.end());
   pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
   return pids;
+}
+
+bool contains(const Pids& pids, pid_t pid) {
+  return std::binary_search(pids.begin(), pids.end(), pid);
 }
 
 // --- signalling ----------------------------------------------------------------------------------
@@ -48,48 +56,54 @@ struct Target {
 // A number that is read now may be another process by the time it is used. So: hold the processes,
 // read the list again, and signal only those that are in both: a held process cannot change its
 // number, and a stranger that took over a number is not in the second list.
-Result<void> signal_batch(const std::string& dir, const Pids& pids, int signal) {
+Result<void> signal_batch(const Dirs& dirs, const Pids& pids, int signal) {
   std::vector<Target> targets;
   for (const pid_t pid : pids) {
     Result<UniqueFd> pidfd = sys::pidfd_open(pid);
     if (pidfd.ok()) targets.push_back({pid, std::move(*pidfd)});
-    // EINVAL: a thread id, from a threaded cgroup; its process is listed as well.
-    else if (pidfd.error().code != ESRCH && pidfd.error().code != EINVAL)
+    // EINVAL, in newer kernels ENOENT: a thread id, from a threaded cgroup; its process is listed
+    // as well.
+    const int code = pidfd.ok() ? 0 : pidfd.error().code;
+    if (code != 0 && code != ESRCH && code != EINVAL && code != ENOENT)
       return std::move(pidfd).error();
   }
-  const Pids still = TRY(processes_below(dir));
+  const Pids still = TRY(processes_below(dirs));
   for (const Target& target : targets) {
-    if (!std::binary_search(still.begin(), still.end(), target.pid)) continue;
+    if (!contains(still, target.pid)) continue;
     const Result<void> sent = sys::pidfd_send_signal(target.pidfd, signal);
     if (!sent.ok() && sent.error().code != ESRCH) return sent.error();
   }
   return {};
 }
 
+Result<Pids> others_below(const Dirs& dirs) {
+  Pids pids = TRY(processes_below(dirs));
+  std::erase(pids, ::getpid());
+  return pids;
+}
+
 // In batches: each target takes a descriptor.
-Result<void> signal_each(const std::string& dir, const Pids& pids, int signal) {
+Result<void> signal_others(const Dirs& dirs, int signal) {
   constexpr std::size_t kBatch = 200;
+  const Pids pids = TRY(others_below(dirs));
   for (std::size_t at = 0; at < pids.size(); at += kBatch) {
-    const std::size_t end = std::min(at + kBatch, pids.size());
-    TRY(signal_batch(dir,
-                     Pids(pids.begin() + static_cast<std::ptrdiff_t>(at),
-                          pids.begin() + static_cast<std::ptrdiff_t>(end)),
-                     signal));
+    const auto begin = pids.begin() + static_cast<std::ptrdiff_t>(at);
+    const std::size_t count = std::min(kBatch, pids.size() - at);
+    TRY(signal_batch(dirs, Pids(begin, begin + static_cast<std::ptrdiff_t>(count)), signal));
   }
   return {};
 }
 
-Result<Pids> others_below(const std::string& dir) {
-  Pids pids = TRY(processes_below(dir));
-  std::erase(pids, ::getpid());
-  return pids;
+Result<bool> is_inside(const std::string& dir) {
+  const Pids pids = TRY(processes_below({dir}));
+  return contains(pids, ::getpid());
 }
 
 // cgroup.kill, Linux 5.14: all at once, forks and foreign pid namespaces included. Not when we sit
 // in it ourselves.
 Result<bool> kill_at_once(const std::string& dir) {
-  const Pids pids = TRY(processes_below(dir));
-  if (std::binary_search(pids.begin(), pids.end(), ::getpid())) return false;
+  const bool inside = TRY(is_inside(dir));
+  if (inside) return false;
   const Result<void> written = sys::write_file_at(kCwd, dir + "/cgroup.kill", "1");
   if (written.ok()) return true;
   // Missing: an older kernel. EOPNOTSUPP: a threaded cgroup.
@@ -175,8 +189,8 @@ Result<void> thaw_v1_tree(const std::string& dir) {
 
 // Where the processes are listed: v2 if the cgroup is there, else the hierarchies that every
 // process of the container is sure to have joined.
-Result<std::vector<std::string>> listing_dirs(const std::vector<Cgroup::Place>& places) {
-  std::vector<std::string> dirs;
+Result<Dirs> listing_dirs(const std::vector<Cgroup::Place>& places) {
+  Dirs dirs;
   const Cgroup::Place* v1 = v1_freezer(places);
   for (const Cgroup::Place* place : {v2_place(places), v1}) {
     if (place == nullptr) continue;
@@ -191,15 +205,8 @@ Result<std::vector<std::string>> listing_dirs(const std::vector<Cgroup::Place>& 
 }  // namespace
 
 Result<Pids> Cgroup::procs() const {
-  const std::vector<std::string> dirs = TRY(listing_dirs(places_));
-  Pids pids;
-  for (const std::string& dir : dirs) {
-    const Pids some = TRY(processes_below(dir));
-    pids.insert(pids.end(), some.begin(), some.end());
-  }
-  std::sort(pids.begin(), pids.end());
-  pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
-  return pids;
+  const Dirs dirs = TRY(listing_dirs(places_));
+  return processes_below(dirs);
 }
 
 Result<bool> Cgroup::populated() const {
@@ -214,38 +221,31 @@ Result<bool> Cgroup::populated() const {
 
 Result<void> Cgroup::kill_all(int signal) const {
   if (signal <= 0) return make_error(Kind::System, "cgroup: signal %d cannot be sent", signal);
-  const std::vector<std::string> dirs = TRY(listing_dirs(places_));
-  if (signal != SIGKILL) {
-    for (const std::string& dir : dirs) {
-      const Pids pids = TRY(others_below(dir));
-      TRY(signal_each(dir, pids, signal));
-    }
-    return {};
-  }
-  return kill_until_empty(dirs);
+  const Dirs dirs = TRY(listing_dirs(places_));
+  return signal == SIGKILL ? kill_until_empty(dirs) : signal_others(dirs, signal);
 }
 
 // On v1 a frozen process does not even die of SIGKILL, so what is frozen is thawed after the
-// signal. Where there is no cgroup.kill, freezing keeps a fork bomb from outrunning us.
+// signal. Where there is no cgroup.kill, freezing keeps a fork bomb from outrunning us; not when we
+// would freeze with it.
 Result<void> Cgroup::kill_until_empty(const std::vector<std::string>& dirs) const {
   const Place* v2 = v2_place(places_);
   const Place* freezer = v1_freezer(places_);
   bool at_once = false;
   if (v2 != nullptr) at_once = TRY(kill_at_once(v2->dir));
+  bool freeze_first = false;
+  if (freezer != nullptr && !at_once) {
+    const bool inside = TRY(is_inside(freezer->dir));
+    freeze_first = !inside;
+  }
   Backoff backoff(kKillLimitMs, kLongestStepMs);
   while (true) {
-    Pids left;
-    for (const std::string& dir : dirs) {
-      Pids some = TRY(others_below(dir));
-      if (!some.empty() && !at_once && freezer != nullptr) {
-        static_cast<void>(reach_v1_state(freezer->dir, "FROZEN", kFreezeForKillMs));
-        some = TRY(others_below(dir));
-      }
-      const Result<void> sent = signal_each(dir, some, SIGKILL);
-      if (freezer != nullptr) TRY(thaw_v1_tree(freezer->dir));
-      if (!sent.ok()) return sent.error();
-      left.insert(left.end(), some.begin(), some.end());
-    }
+    const Pids left = TRY(others_below(dirs));
+    if (freeze_first && !left.empty())
+      static_cast<void>(reach_v1_state(freezer->dir, "FROZEN", kFreezeForKillMs));
+    const Result<void> sent = signal_others(dirs, SIGKILL);
+    if (freezer != nullptr) TRY(thaw_v1_tree(freezer->dir));
+    if (!sent.ok()) return sent.error();
     if (left.empty()) return {};
     if (!backoff.wait())
       return make_error(Kind::System, "cgroup %s: process %d does not die",

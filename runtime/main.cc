@@ -50,7 +50,7 @@ int run_oci(int argc, char** argv) {
   ::umask(022);  // a caller's 777 must not make directories that we cannot enter
   oci::cli::Words words;
   for (int i = 1; i < argc; ++i) words.emplace_back(argv[i]);
-  return oci::cli::run_ocictr(words);
+  return oci::cli::run_ocictr(words, argv);
 }
 
 int dispatch(int argc, char** argv) {

@@ -25,8 +25,9 @@ using CommandFunction = ctr::Result<int>(const CommandContext& context, const Wo
 struct Command {
   const char* name;
   CommandFunction* run;
-  const char* help;        // one line
-  int failure_status = 1;  // `exec` answers 255 when the program did not run
+  const char* help;               // one line
+  int failure_status = 1;         // `exec` answers 255 when the program did not run
+  bool enters_container = false;  // our executable must be out of the container's reach first
 };
 
 std::span<const Command> commands();  // sorted by name
@@ -37,8 +38,8 @@ std::string man_page(const Command& command);  // "ocictr-create.8"
 // words: the command's name and what follows. Reports a failure and answers the exit status.
 int run_command(const CommandContext& context, const Words& words);
 
-// The whole program behind main(): all words but the program's name.
-int run_ocictr(const Words& words);
+// The whole program behind main(). `words`: all of `argv` but the program's name.
+int run_ocictr(const Words& words, char* const* argv);
 
 CommandFunction create;
 CommandFunction delete_;

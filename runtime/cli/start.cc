@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <cstdlib>
+
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/gate.h"
 #include "runtime/cli/container.h"
+#include "runtime/cli/notify.h"
 
 namespace oci::cli {
 namespace {
@@ -34,6 +39,16 @@ Result<void> poststart(const CommandContext& context, const Container& container
   return done;
 }
 
+// Only a container that was created under a service manager has the directory for it.
+Result<std::optional<NotifyRelay>> open_relay(const ContainerDir& dir) {
+  const char* const manager = ::getenv("NOTIFY_SOCKET");
+  const bool wanted = manager != nullptr && *manager != '\0';
+  if (!wanted || ::access((dir.path() + "/" + kNotifyDirectory).c_str(), F_OK) != 0)
+    return std::optional<NotifyRelay>();
+  NotifyRelay relay = TRY(NotifyRelay::open(dir.path(), manager));
+  return std::optional<NotifyRelay>(std::move(relay));
+}
+
 Result<void> start_container(const CommandContext& context, const std::string& id) {
   const ContainerDir dir = TRY(StateRoot(state_root(context.options)).open(id));
   // Of two starts at once the second one finds the container running.
@@ -44,8 +59,11 @@ Result<void> start_container(const CommandContext& context, const std::string& i
   const std::optional<UniqueFd> init = TRY(open_process(container.state.init));
   if (!init.has_value())
     return wrong_status(container, Status::Stopped, "cannot start a container that has stopped");
+  std::optional<NotifyRelay> relay = TRY(open_relay(dir));
   TRY(ctr::release_gate(dir.gate_path(), *init));
-  return poststart(context, container);
+  TRY(poststart(context, container));
+  if (relay.has_value()) TRY(relay->wait_until_ready(*init, container.state.init.pid));
+  return {};
 }
 
 }  // namespace

@@ -36,6 +36,19 @@ void kill_and_reap(pid_t pid, BorrowedFd pidfd) {
   reap(pid);
 }
 
+// The child may have said why before our own message found it gone.
+Error last_word(Error error, const Channel& channel) {
+  if (error.code != EPIPE && error.code != ECONNRESET) return error;
+  while (true) {
+    const Result<std::optional<ChannelMessage>> message = channel.receive();
+    if (!message.ok() || !message->has_value())
+      return make_error(Kind::ChildDied, "the container's process is gone");
+    if ((*message)->type != MessageType::Failed) continue;
+    std::optional<Error> word = decode_error((*message)->payload);
+    return word.has_value() ? *std::move(word) : std::move(error);
+  }
+}
+
 // "ended before Ready" is a death; which one, the wait status says.
 Error explain_death(Error error, Context& ctx) {
   if (error.kind != Kind::ChildDied || ctx.child <= 0) return error;
@@ -136,7 +149,7 @@ Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
   const bool makes_cgroup = plan.find<MakeCgroup>() != nullptr;
   Result<void> walked = walk(ctx, std::move(channels));
   if (!walked.ok()) {
-    Error error = explain_death(std::move(walked).error(), ctx);
+    Error error = explain_death(last_word(std::move(walked).error(), ctx.channel), ctx);
     kill_and_reap(ctx.child, ctx.child_pidfd);
     if (makes_cgroup) undo_cgroup(ctx.cgroup, error);
     return error;

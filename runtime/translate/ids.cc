@@ -2,6 +2,19 @@
 #include "runtime/translate/internal.h"
 
 namespace oci {
+namespace {
+
+bool maps_only(const std::vector<IdMapping>& maps, std::uint32_t id) {
+  return maps.size() == 1 && maps.front().size == 1 && maps.front().hostID == id;
+}
+
+}  // namespace
+
+bool setgroups_denied(const Work& work) {
+  return !work.facts.privileged() && work.new_namespace(NamespaceType::User) &&
+         maps_only(work.spec.linux_.uidMappings, work.facts.euid) &&
+         maps_only(work.spec.linux_.gidMappings, work.facts.egid);
+}
 
 ctr::IdMap translate_id_map(const std::vector<IdMapping>& mappings, Problems& problems,
                             const Pointer& at) {

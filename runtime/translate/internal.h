@@ -46,7 +46,9 @@ void add_clone_and_namespaces(Work& work, const MountPlan& mounts);  // namespac
 void plan_clone_again(Work& work);
 ctr::IdMap translate_id_map(const std::vector<IdMapping>& mappings, Problems& problems,
                             const Pointer& at);  // ids.cc
-void add_devices(Work& work);                    // devices.cc
+// One's own ID can be mapped by oneself, if setgroups is given up (user_namespaces(7)).
+bool setgroups_denied(const Work& work);
+void add_devices(Work& work);  // devices.cc
 void add_masks(Work& work);
 void add_sysctls(Work& work);                                                          // sysctl.cc
 void add_hooks(Work& work, ctr::Phase phase, ctr::Actor actor, ctr::HookStage stage);  // hooks.cc

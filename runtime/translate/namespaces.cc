@@ -114,22 +114,13 @@ void add_network(Work& work) {
   work.child(Phase::Namespaces, ctr::BringUpLoopback{}, at);
 }
 
-bool maps_only_self(const std::vector<IdMapping>& maps, std::uint32_t id) {
-  return maps.size() == 1 && maps.front().size == 1 && maps.front().hostID == id;
-}
-
 void add_maps(Work& work) {
   const Linux& config = work.spec.linux_;
   ctr::MapIds op;
   op.uids = translate_id_map(config.uidMappings, work.problems, Pointer("/linux/uidMappings"));
   op.gids = translate_id_map(config.gidMappings, work.problems, Pointer("/linux/gidMappings"));
-  if (!work.facts.privileged()) {
-    // One's own ID can be mapped by oneself, if setgroups is given up (user_namespaces(7)).
-    const bool alone = maps_only_self(config.uidMappings, work.facts.euid) &&
-                       maps_only_self(config.gidMappings, work.facts.egid);
-    op.deny_setgroups = alone;
-    op.use_helpers = !alone;
-  }
+  op.deny_setgroups = setgroups_denied(work);
+  op.use_helpers = !work.facts.privileged() && !op.deny_setgroups;
   work.parent(Phase::Namespaces, op, Pointer("/linux/uidMappings"));
   work.meet(Phase::Namespaces, Point::IdsMapped);
 }

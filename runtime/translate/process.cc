@@ -99,9 +99,7 @@ ctr::SetUser translate_user(const Work& work, const Process& process) {
   if (process.user.additionalGids.has_value()) op.groups = *process.user.additionalGids;
   const auto keep = work.spec.annotations.find("run.oci.keep_original_groups");
   const bool kept = keep != work.spec.annotations.end() && keep->second == "1";
-  // An unprivileged caller that mapped only itself had to give up setgroups.
-  const ctr::MapIds* const maps = work.plan.find<ctr::MapIds>();
-  op.set_groups = !kept && !(maps != nullptr && maps->deny_setgroups);
+  op.set_groups = !kept && !setgroups_denied(work);
   op.umask = process.user.umask.value_or(022);
   return op;
 }

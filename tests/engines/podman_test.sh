@@ -1,0 +1,350 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Debian's podman with ocictr as its runtime, as a user drives it. Run through ctest, or:
+#   build/tests/sandbox env OCICTR=… OCICTR_TOOLS=build/tests sh tests/engines/podman_test.sh NAME
+. "$(dirname "$0")/common.sh"
+engine=podman
+
+# --- exit codes ----------------------------------------------------------------
+t_run_rm() {
+  expect 0 run --rm bb echo hello
+  is hello
+  expect 0 podman ps -a -q
+  is ""
+}
+t_exit_3() { expect 3 run --rm bb sh -c 'exit 3'; }
+t_exit_125_of_the_engine() { expect 125 run --rm --no-such-option bb true; }
+t_exit_125_of_the_program() { expect 125 run --rm bb sh -c 'exit 125'; }
+t_exit_126_directory() { expect 126 run --rm bb /etc; }
+t_exit_126_not_executable() { expect 126 run --rm bb /etc/passwd; }
+t_exit_127_missing_path() { expect 127 run --rm bb /no/such/program; }
+t_exit_127_missing_word() { expect 127 run --rm bb nosuchprogram; }
+ended_with() {
+  eventually sh -c "command podman --root /tmp/podman/root --runroot /run/podman/storage inspect \\
+    --format '{{.State.Status}}:{{.State.ExitCode}}' c | grep -q -x exited:$1"
+}
+t_exit_137_killed() {
+  expect 0 run -d --name c bb sleep 100
+  expect 0 podman kill c
+  ended_with 137
+}
+t_exit_137_out_of_memory() {
+  expect 137 run --name c --memory 16m --memory-swap 16m bb guest alloc 64
+}
+t_create_fails_cleanly() {
+  expect 127 run --name c bb /missing
+  expect 0 podman rm c
+}
+
+# --- terminals -----------------------------------------------------------------
+t_run_tty() {
+  expect 5 "$OCICTR_TOOLS/pty" --size 33x99 --expect '# ' --send 'stty size\r' --expect '33 99' \
+    --expect '# ' --send 'tty; exit 5\r' -- "$0" --inside run --rm -it bb sh
+  says /dev/pts/0
+}
+t_run_tty_interrupt() {
+  expect 9 "$OCICTR_TOOLS/pty" --expect ready --send "$(printf '\003')" --expect caught -- \
+    "$0" --inside run --rm -it bb sh -c 'trap "echo caught; exit 9" INT; echo ready; while :; do sleep 0.1; done'
+}
+t_exec_tty() {
+  expect 0 run -d --name c bb sleep 100
+  expect 4 "$OCICTR_TOOLS/pty" --size 22x66 --expect '# ' --send 'stty size\r' --expect '22 66' \
+    --expect '# ' --send 'exit 4\r' -- "$0" --inside exec -it c sh
+}
+t_tty_without_a_terminal_of_ours() {
+  expect 0 run --rm -t bb tty
+  says /dev/
+}
+t_stdin_is_passed() {
+  out=$(printf 'one\ntwo\n' | run --rm -i bb wc -l)
+  is 2
+}
+
+# --- life cycle ----------------------------------------------------------------
+t_detached_exec_logs_stop_rm() {
+  expect 0 run -d --name c bb sh -c 'trap "echo bye; exit 0" TERM; echo from-the-log; while :; do sleep 0.1; done'
+  expect 0 podman exec c cat /proc/1/comm
+  is sh
+  expect 0 podman exec -e A=b -w /tmp -u 1000:10 c sh -c 'echo $A $(pwd) $(id -u):$(id -g)'
+  is "b /tmp 1000:10"
+  eventually sh -c "grep -q from-the-log /tmp/podman/root/vfs-containers/*/userdata/ctr.log"
+  expect 0 podman logs c
+  says from-the-log
+  expect 0 podman inspect --format '{{.State.Status}} {{.State.Running}}' c
+  is "running true"
+  expect 0 podman stop -t 10 c
+  expect 0 podman inspect --format '{{.State.Status}} {{.State.ExitCode}}' c
+  is "exited 0"
+  expect 0 podman logs c
+  says bye
+  expect 0 podman rm c
+}
+t_stop_of_a_stubborn_program() {
+  expect 0 run -d --name c bb sh -c 'trap "" TERM; while :; do sleep 0.1; done'
+  expect 0 podman stop -t 1 c
+  expect 0 podman inspect --format '{{.State.ExitCode}}' c
+  is 137
+}
+t_create_start_attach() {
+  expect 0 podman create --cgroup-parent "/$tag" --network none --name c bb sh -c 'echo attached; exit 6'
+  expect 6 podman start -a c
+  says attached
+  expect 6 podman start -a c
+}
+t_restart() {
+  expect 0 run -d --name c bb sleep 100
+  first=$(podman inspect --format '{{.State.Pid}}' c)
+  expect 0 podman restart -t 0 c
+  second=$(podman inspect --format '{{.State.Pid}}' c)
+  [ "$first" != "$second" ] || fail "the same process"
+  expect 0 podman exec c true
+}
+t_pause_unpause() {
+  expect 0 run -d --name c bb sleep 100
+  expect 0 podman pause c
+  expect 0 podman inspect --format '{{.State.Status}}' c
+  is paused
+  expect 0 podman unpause c
+  expect 0 podman exec c true
+}
+t_rm_force_of_a_running_one() {
+  expect 0 run -d --name c bb sleep 100
+  expect 0 podman rm -f -t 0 c
+}
+t_kill_with_a_signal() {
+  expect 0 run -d --name c bb sh -c 'trap "echo usr1; exit 8" USR1; echo up; while :; do sleep 0.05; done'
+  eventually sh -c "grep -q up /tmp/podman/root/vfs-containers/*/userdata/ctr.log"
+  expect 0 podman kill -s USR1 c
+  ended_with 8
+}
+t_top() {
+  expect 0 run -d --name c bb sleep 100
+  expect 0 podman top c pid comm
+  says sleep
+}
+t_several_at_once() {
+  for i in 1 2 3 4; do run --rm bb sh -c "exit $i" & done
+  wait
+  expect 0 podman ps -a -q
+  is ""
+}
+t_removed_by_itself() {
+  expect 0 run -d --rm --name c bb sleep 0.2
+  eventually sh -c '! command podman --root /tmp/podman/root --runroot /run/podman/storage container exists c'
+}
+
+# --- exec ----------------------------------------------------------------------
+t_exec_missing_is_127() {
+  expect 0 run -d --name c bb sleep 100
+  expect 127 podman exec c nosuchprogram
+  expect 127 podman exec c /no/such
+}
+t_exec_directory_is_126() {
+  expect 0 run -d --name c bb sleep 100
+  expect 126 podman exec c /etc
+}
+t_exec_status_and_streams() {
+  expect 0 run -d --name c bb sleep 100
+  expect 7 podman exec c sh -c 'echo to-out; echo to-err >&2; exit 7'
+  says to-out to-err
+  out=$(echo typed | podman exec -i c cat)
+  is typed
+}
+t_exec_detached() {
+  expect 0 run -d --name c bb sleep 100
+  expect 0 podman exec -d c sh -c 'echo x > /tmp/made; sleep 100'
+  eventually podman exec c test -f /tmp/made
+}
+t_exec_privileged() {
+  expect 0 run -d --name c bb sleep 100
+  expect 0 podman exec --privileged c guest report
+  says "status.Seccomp"
+}
+t_preserve_fds() {
+  out=$(exec 3</etc/hostname && run --rm --preserve-fds 1 bb guest fds)
+  says "fd 3 /etc/hostname"
+}
+
+# --- what the container is -------------------------------------------------------
+t_memory() {
+  expect 0 run --rm --memory 64m bb guest report
+  dir=$(printf '%s\n' "$out" | sed -n 's/^cgroup [0-9]*:memory://p')
+  expect 0 run -d --name c --memory 64m bb sleep 100
+  pid=$(podman inspect --format '{{.State.Pid}}' c)
+  path=$(sed -n 's/^[0-9]*:memory://p;' "/proc/$pid/cgroup")
+  limit=/sys/fs/cgroup/memory$path/memory.limit_in_bytes
+  [ -n "$path" ] || limit=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")/memory.max
+  expect 0 cat "$limit"
+  is 67108864
+}
+t_pids_limit() {
+  expect 0 run --rm --pids-limit 7 bb guest fork 20
+  says "fork 6 Resource temporarily unavailable"
+}
+t_cpus() {
+  expect 0 run --rm --cpus 0.5 --cpu-shares 200 --cpuset-cpus 0 bb guest report
+  says "status.Cpus_allowed_list 0"
+}
+t_cgroups_disabled() {
+  engine_conf='runtime_supports_nocgroups = ["ocictr"]'
+  setup_podman
+  expect 0 podman run --rm --network none --cgroups=disabled bb echo fine
+}
+t_read_only() {
+  expect 1 run --rm --read-only --read-only-tmpfs=false bb touch /x
+  says "Read-only file system"
+  expect 0 run --rm --read-only bb touch /tmp/x
+}
+t_tmpfs() {
+  expect 0 run --rm --tmpfs /scratch:size=2m,mode=1770 bb sh -c 'df -k /scratch | tail -1; stat -c %a /scratch; touch /scratch/x'
+  says 2048 1770
+}
+t_volume() {
+  mkdir /tmp/data
+  echo outside >/tmp/data/file
+  expect 0 run --rm -v /tmp/data:/data bb sh -c 'cat /data/file; echo inside > /data/made'
+  is outside
+  [ "$(cat /tmp/data/made)" = inside ] || fail "nothing came out"
+  expect 1 run --rm -v /tmp/data:/data:ro bb touch /data/no
+  expect 0 run --rm -v /tmp/data/file:/etc/one:ro bb cat /etc/one
+  is outside
+}
+t_named_volume() {
+  expect 0 run --rm -v vol:/data bb sh -c 'echo kept > /data/x'
+  expect 0 run --rm -v vol:/data bb cat /data/x
+  is kept
+}
+t_user() {
+  expect 0 run --rm --user 1000:10 bb id -u
+  is 1000
+  expect 0 run --rm --user user bb guest report
+  says "uid 1000 1000 1000" "env HOME=/tmp"
+  expect 0 run --rm --user 1000 --group-add 55 bb guest report
+  says "55"
+}
+t_cap_drop() {
+  expect 0 run --rm --cap-drop all bb guest report
+  says "status.CapEff 0000000000000000" "status.CapBnd 0000000000000000"
+  expect 0 run --rm --cap-drop all --cap-add net_admin bb guest report
+  says "status.CapEff 0000000000001000"
+}
+t_privileged() {
+  expect 0 run --rm --privileged bb guest report
+  says "status.Seccomp 0"
+}
+t_init() {
+  init=$(command -v catatonit || ls /usr/libexec/podman/catatonit 2>/dev/null) ||
+    { init=/tmp/init; cp "$(command -v busybox)" /tmp/init-busybox; printf '#!/bin/sh\nshift\nexec "$@"\n' >/tmp/init; chmod +x /tmp/init; }
+  expect 3 run --rm --init --init-path "$init" bb sh -c 'exit 3'
+}
+t_network_none() {
+  expect 0 run --rm bb ip link
+  says lo UP
+  lacks eth0
+}
+t_network_host() {
+  network=host
+  expect 0 run --rm bb readlink /proc/self/ns/net
+  is "$(readlink /proc/self/ns/net)"
+}
+t_network_of_another() {
+  expect 0 run -d --name c bb sleep 100
+  network=container:c
+  expect 0 run --rm bb readlink /proc/self/ns/net
+  is "$(readlink "/proc/$(podman inspect --format '{{.State.Pid}}' c)/ns/net")"
+}
+t_pid_and_ipc_of_another() {
+  expect 0 run -d --name c bb sleep 100
+  expect 0 run --rm --pid container:c --ipc container:c bb ps
+  says "sleep 100"
+}
+t_pid_host() {
+  expect 0 run --rm --pid host bb readlink /proc/self/ns/pid
+  is "$(readlink /proc/self/ns/pid)"
+}
+t_user_namespace() {
+  expect 0 run --rm --uidmap 0:100000:5000 --gidmap 0:100000:5000 bb guest report
+  says "uid 0 0 0" "uid_map          0     100000       5000"
+}
+t_hostname_env_workdir() {
+  expect 0 run --rm --hostname named -e A=b -w /tmp bb sh -c 'echo $(hostname) $A $(pwd)'
+  is "named b /tmp"
+}
+t_sysctl() {
+  expect 0 run --rm --sysctl net.ipv4.ip_forward=1 bb cat /proc/sys/net/ipv4/ip_forward
+  is 1
+}
+t_ulimit() {
+  # podman raises nproc when it is not told; that takes a capability this machine may not give.
+  expect 0 run --rm --ulimit nofile=123:456 --ulimit nproc=1000:1000 bb guest report
+  says "rlimit.NOFILE 123 456"
+}
+t_device() {
+  expect 0 run --rm --device /dev/fuse:/dev/mine:rw bb stat -c %t:%T /dev/mine
+  is a:e5
+}
+t_default_seccomp() {
+  expect 0 run --rm bb guest report
+  says "status.Seccomp 2"
+  expect 0 run --rm --security-opt seccomp=unconfined bb guest report
+  says "status.Seccomp 0"
+}
+t_no_new_privileges() {
+  expect 0 run --rm --security-opt no-new-privileges bb guest report
+  says "status.NoNewPrivs 1"
+}
+t_masked_paths() {
+  expect 0 run --rm bb sh -c 'cat /proc/keys /proc/timer_list 2>/dev/null | wc -c'
+  is 0
+}
+t_oom_score_adj() {
+  expect 0 run --rm --oom-score-adj 300 bb guest report
+  says "oom 300"
+}
+t_shm_size() {
+  expect 0 run --rm --shm-size 4m bb sh -c 'df -k /dev/shm | tail -1'
+  says 4096
+}
+t_no_descriptors_leak() {
+  expect 0 run --rm bb guest fds
+  [ "$(printf '%s\n' "$out" | wc -l)" = 3 ] || fail "more than three"
+}
+t_hooks_directory() {
+  mkdir /tmp/hooks
+  cat >/tmp/hooks/h.json <<HOOK
+{"version":"1.0.0","hook":{"path":"/bin/sh","args":["sh","-c","cat > /tmp/hooks/state"]},
+ "when":{"always":true},"stages":["createRuntime"]}
+HOOK
+  expect 0 podman --hooks-dir /tmp/hooks run --rm --cgroup-parent "/$tag" --network none bb true
+  expect 0 cat /tmp/hooks/state
+  says '"pid"' '"bundle"'
+}
+t_json_log() {
+  # As the packaged containers.conf drop-in says: errors come through the JSON log.
+  engine_conf="runtime_supports_json = [\"$(basename "$OCICTR")\"]"
+  setup_podman
+  expect 127 run --rm bb /no/such/program
+  says "no such file or directory"
+  expect 126 run --rm bb /etc
+}
+t_pod_without_infra() {
+  expect 0 podman pod create --infra=false --name p
+  expect 0 podman run --rm --pod p --network none bb echo in-a-pod
+  is in-a-pod
+  expect 0 podman pod rm -f p
+}
+t_runtime_is_ours() {
+  expect 0 podman info --format '{{.Host.OCIRuntime.Path}}'
+  is "$OCICTR"
+}
+
+# The pty program needs a command, not a function.
+if [ "${1:-}" = --inside ]; then
+  shift
+  words=$1
+  shift
+  tag=$(sed -n 1p /tmp/podman/tag)
+  case $words in run) run "$@" ;; *) podman "$words" "$@" ;; esac
+  exit
+fi
+main "$@"

@@ -11,11 +11,13 @@ fail() { printf 'FAILED: %s\n' "$*"; exit 1; }
 skip() { printf 'SKIP: %s\n' "$*"; exit 77; }
 need() { command -v "$1" >/dev/null || skip "$1 is not installed"; }
 
-# expect STATUS COMMAND...: runs it, output in $out (both streams), and compares the status.
+# expect STATUS COMMAND...: runs it, output in $out (both streams), and compares the status. By way
+# of a file: a container that goes on running may keep its output open.
 expect() {
   want=$1
   shift
-  out=$("$@" 2>&1) && got=0 || got=$?
+  "$@" >/tmp/output 2>&1 && got=0 || got=$?
+  out=$(cat /tmp/output)
   printf '$ %s\n%s\n[%s]\n' "$*" "$out" "$got"
   [ "$got" = "$want" ] || fail "status $got, not $want: $*"
 }
@@ -37,6 +39,9 @@ eventually() {
   done
   fail "never: $*"
 }
+
+# words WORD...: as a JSON array.
+words() { printf '%s\036' "$@" | jq -R -s -c 'split("\u001e")[:-1]'; }
 
 make_rootfs() {
   mkdir -p "$1/bin" "$1/etc" "$1/tmp" "$1/proc" "$1/sys" "$1/dev" "$1/root" "$1/run" "$1/var"

@@ -38,10 +38,10 @@ give_up() {
 }
 
 configure_and_build() {
-  set -- -G Ninja -S . -B "$build" -DOCICTR_WERROR=ON
+  set -- -G Ninja -S . -B "$build" -DOCICTR_WERROR=ON -DOCICTR_TESTS=ON
   [ $sanitize = no ] || set -- "$@" -DOCICTR_SANITIZE=address,undefined
   if command -v ccache >/dev/null; then set -- "$@" -DCMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
-  cmake "$@" >"$build.log" 2>&1 || { cat "$build.log"; return 1; }
+  cmake "$@" >"$build/configure.log" 2>&1 || { cat "$build/configure.log"; return 1; }
   cmake --build "$build" -j "$(nproc)"
 }
 

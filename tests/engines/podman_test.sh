@@ -167,8 +167,6 @@ t_preserve_fds() {
 
 # --- what the container is -------------------------------------------------------
 t_memory() {
-  expect 0 run --rm --memory 64m bb guest report
-  dir=$(printf '%s\n' "$out" | sed -n 's/^cgroup [0-9]*:memory://p')
   expect 0 run -d --name c --memory 64m bb sleep 100
   pid=$(podman inspect --format '{{.State.Pid}}' c)
   path=$(sed -n 's/^[0-9]*:memory://p;' "/proc/$pid/cgroup")

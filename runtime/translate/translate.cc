@@ -28,7 +28,6 @@ void add_cgroup_limits(Work& work) {
   const Pointer at = Pointer("/linux/resources");
   work.parent(Phase::Cgroup,
               ctr::LimitCgroup{translate_resources(work.spec.linux_.resources, work.facts)}, at);
-  work.meet(Phase::Cgroup, Point::CgroupMade);
 }
 
 bool is_cgroup_mount(const ctr::Step& step) {
@@ -38,7 +37,10 @@ bool is_cgroup_mount(const ctr::Step& step) {
 // Before a cgroup namespace is made, and before cgroups are mounted, the process must be in its
 // own.
 void add_cgroup_join(Work& work) {
-  if (work.options.cgroup.has_value()) work.child(Phase::Cgroup, ctr::JoinCgroup{});
+  if (work.options.cgroup.has_value()) {
+    work.meet(Phase::Cgroup, Point::CgroupMade);
+    work.child(Phase::Cgroup, ctr::JoinCgroup{});
+  }
   if (work.new_namespace(NamespaceType::Cgroup)) work.child(Phase::Cgroup, ctr::UnshareCgroup{});
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctrtool/core/base/log.h"
 
+#include <chrono>
 #include <ctime>
 
 #include "ctrtool/core/base/strf.h"
@@ -71,10 +72,17 @@ std::string json_quote(std::string_view text) {
 std::string rfc3339_now() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  tm utc{};
-  ::gmtime_r(&now.tv_sec, &utc);
-  return strf("%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ", utc.tm_year + 1900, utc.tm_mon + 1,
-              utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000);
+  // Not gmtime_r: it reads the host's time zone, which UTC does not need.
+  using std::chrono::days;
+  using std::chrono::sys_seconds;
+  const sys_seconds seconds{std::chrono::seconds(now.tv_sec)};
+  const auto midnight = std::chrono::floor<days>(seconds);
+  const std::chrono::year_month_day date(midnight);
+  const std::chrono::hh_mm_ss time(seconds - midnight);
+  return strf("%04d-%02u-%02uT%02ld:%02ld:%02ld.%06ldZ", static_cast<int>(date.year()),
+              static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+              static_cast<long>(time.hours().count()), static_cast<long>(time.minutes().count()),
+              static_cast<long>(time.seconds().count()), now.tv_nsec / 1000);
 }
 
 std::string format_record(LogFormat format, LogLevel level, std::string_view message,

@@ -48,6 +48,8 @@ Result<void> close_all_others(const Context& ctx) {
 
 Result<void> run_child_steps(Context& ctx, std::size_t first) {
   unblock_signals();
+  sys::umask(
+      0);  // modes are meant as the plan says them; the program's own mask comes with its user
   TRY(close_all_others(ctx));
   TRY(guard_against_orphaning());
   for (std::size_t i = first; i < ctx.plan->steps.size(); ++i) {

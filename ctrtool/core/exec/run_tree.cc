@@ -32,11 +32,8 @@ Result<void> make_node(const MakeDevice& op, const Parent& parent) {
   if (!made.ok() && made.error().code == EEXIST)
     return check_existing_node(parent.directory, parent.name, op);
   TRY(made);
-  // Whatever the umask took is given back.
-  const UniqueFd node = TRY(sys::openat(parent.directory, parent.name, O_PATH | O_NOFOLLOW));
-  TRY(sys::fchmodat(parent.directory, parent.name, op.mode));
-  if (op.uid != 0 || op.gid != 0) TRY(sys::fchownat(node, "", op.uid, op.gid, 0));
-  return {};
+  if (op.uid == 0 && op.gid == 0) return {};
+  return sys::fchownat(parent.directory, parent.name, op.uid, op.gid, AT_SYMLINK_NOFOLLOW);
 }
 
 // Where mknod is not for us (a user namespace), the host's node of the same name serves.

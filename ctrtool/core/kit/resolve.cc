@@ -18,13 +18,30 @@ constexpr int kMaxLinks = 40;  // as the kernel (path_resolution(7))
 constexpr std::uint64_t kInRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
 // EAGAIN: somebody renames below the root right now and the kernel cannot vouch for "..".
-Result<UniqueFd> openat2_again(BorrowedFd root, const std::string& path, int flags,
-                               std::uint64_t resolve) {
+template <typename Open>
+auto again(Open open) {
   constexpr int kTries = 128;
   for (int i = 0;; ++i) {
-    Result<UniqueFd> fd = sys::openat2(root, path, flags, 0, resolve);
+    auto fd = open();
     if (fd.ok() || fd.error().code != EAGAIN || i == kTries) return fd;
   }
+}
+
+Result<UniqueFd> openat2_again(BorrowedFd root, const std::string& path, int flags,
+                               std::uint64_t resolve) {
+  return again([&] { return sys::openat2(root, path, flags, 0, resolve); });
+}
+
+struct Lookup {
+  int flags;
+  std::uint64_t resolve;
+};
+
+Lookup lookup(int flags, Follow follow) {
+  Lookup how{flags, kInRoot};
+  if (follow == Follow::Never) how.resolve |= RESOLVE_NO_SYMLINKS;
+  if (follow == Follow::NotLast) how.flags |= O_NOFOLLOW;
+  return how;
 }
 
 // Walks component by component, so that what is missing can be made. `done` holds only names that
@@ -63,9 +80,9 @@ class Walk {
   // True: the component was entered (or was a link, now in todo). False: it is the last one.
   Result<bool> step(const std::string& name, bool last, bool follow_last) {
     const UniqueFd parent = TRY(open_done(O_PATH));
-    Result<struct stat> found = sys::fstatat(parent, name, AT_SYMLINK_NOFOLLOW);
-    if (!found.ok() && found.error().code != ENOENT) return std::move(found).error();
-    if (found.ok() && S_ISLNK(found->st_mode) && (!last || follow_last)) {
+    const std::optional<struct stat> found =
+        TRY(sys::fstatat_if_exists(parent, name, AT_SYMLINK_NOFOLLOW));
+    if (found.has_value() && S_ISLNK(found->st_mode) && (!last || follow_last)) {
       if (++links_ > kMaxLinks) return sys_error(ELOOP, "open %s", quote(name).c_str());
       const std::string target = TRY(sys::readlinkat(parent, name));
       if (target.starts_with('/')) done_.clear();
@@ -73,7 +90,7 @@ class Walk {
       return true;
     }
     if (last) return false;
-    if (!found.ok()) {
+    if (!found.has_value()) {
       const Result<void> made = sys::mkdirat(parent, name, 0755);
       if (!made.ok() && made.error().code != EEXIST) return made.error();
     } else if (!S_ISDIR(found->st_mode)) {
@@ -99,7 +116,8 @@ class Walk {
   int links_ = 0;
 };
 
-Result<void> make_last(const Parent& parent, Missing missing, mode_t mode) {
+// False when something, a dangling link perhaps, has the name already.
+Result<bool> make_last(const Parent& parent, Missing missing, mode_t mode) {
   Result<void> made;
   if (missing == Missing::Directory) {
     made = sys::mkdirat(parent.directory, parent.name, mode);
@@ -107,28 +125,45 @@ Result<void> make_last(const Parent& parent, Missing missing, mode_t mode) {
     // mknod of a regular file: never follows, never truncates, opens nothing.
     made = sys::mknodat(parent.directory, parent.name, S_IFREG | mode, 0);
   }
-  if (!made.ok() && made.error().code == EEXIST) return {};
-  return made;
+  if (!made.ok() && made.error().code == EEXIST) return false;
+  TRY(made);
+  return true;
+}
+
+// The common case without a walk: everything but the last component is there.
+Result<std::optional<Parent>> existing_parent(BorrowedFd root, const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (name.empty() || name == "." || name == "..") return std::optional<Parent>();
+  const std::string directory =
+      slash == std::string::npos || slash == 0 ? "." : path.substr(0, slash);
+  std::optional<UniqueFd> fd = TRY(again(
+      [&] { return sys::openat2_if_exists(root, directory, O_PATH | O_DIRECTORY, kInRoot); }));
+  if (!fd.has_value()) return std::optional<Parent>();
+  return std::optional<Parent>(Parent{*std::move(fd), std::move(name)});
+}
+
+Result<UniqueFd> open_made(const Parent& parent) {
+  return openat2_again(parent.directory, parent.name, O_PATH | O_NOFOLLOW,
+                       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 }  // namespace
 
 Result<UniqueFd> open_in_root(BorrowedFd root, const std::string& path, int flags, Follow follow) {
-  std::uint64_t resolve = kInRoot;
-  if (follow == Follow::Never) resolve |= RESOLVE_NO_SYMLINKS;
-  if (follow == Follow::NotLast) flags |= O_NOFOLLOW;
-  return openat2_again(root, path, flags, resolve);
+  const Lookup how = lookup(flags, follow);
+  return openat2_again(root, path, how.flags, how.resolve);
 }
 
 Result<std::optional<UniqueFd>> open_in_root_if_exists(BorrowedFd root, const std::string& path,
                                                        int flags, Follow follow) {
-  Result<UniqueFd> fd = open_in_root(root, path, flags, follow);
-  if (fd.ok()) return std::optional<UniqueFd>(std::move(fd).value());
-  if (fd.error().code == ENOENT || fd.error().code == ENOTDIR) return std::optional<UniqueFd>();
-  return std::move(fd).error();
+  const Lookup how = lookup(flags, follow);
+  return again([&] { return sys::openat2_if_exists(root, path, how.flags, how.resolve); });
 }
 
 Result<Parent> ensure_parent_in_root(BorrowedFd root, const std::string& path) {
+  std::optional<Parent> existing = TRY(existing_parent(root, path));
+  if (existing.has_value()) return *std::move(existing);
   Walk walk(root, path);
   TRY(walk.to_last(false));
   if (walk.last().empty()) return sys_error(EEXIST, "make %s", quote(path).c_str());
@@ -140,8 +175,15 @@ Result<Parent> ensure_parent_in_root(BorrowedFd root, const std::string& path) {
 
 Result<UniqueFd> ensure_in_root(BorrowedFd root, const std::string& path, Missing missing,
                                 mode_t mode, Follow follow) {
-  Result<UniqueFd> found = open_in_root(root, path, O_PATH, follow);
-  if (found.ok() || found.error().code != ENOENT) return found;
+  const Lookup how = lookup(O_PATH, follow);
+  std::optional<UniqueFd> found =
+      TRY(again([&] { return sys::openat2_if_exists(root, path, how.flags, how.resolve); }));
+  if (found.has_value()) return *std::move(found);
+  const std::optional<Parent> existing = TRY(existing_parent(root, path));
+  if (existing.has_value()) {
+    const bool made = TRY(make_last(*existing, missing, mode));
+    if (made) return open_made(*existing);
+  }
   Walk walk(root, path);
   TRY(walk.to_last(follow == Follow::Yes));
   Parent parent;
@@ -149,8 +191,7 @@ Result<UniqueFd> ensure_in_root(BorrowedFd root, const std::string& path, Missin
   if (walk.last().empty()) return std::move(parent.directory);
   parent.name = walk.last();
   TRY(make_last(parent, missing, mode));
-  return openat2_again(parent.directory, parent.name, O_PATH | O_NOFOLLOW,
-                       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+  return open_made(parent);
 }
 
 }  // namespace ctr

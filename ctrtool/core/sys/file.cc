@@ -68,6 +68,18 @@ Result<UniqueFd> openat2(BorrowedFd dir, const std::string& path, int flags, mod
   return UniqueFd(static_cast<int>(fd));
 }
 
+Result<std::optional<UniqueFd>> openat2_if_exists(BorrowedFd dir, const std::string& path,
+                                                  int flags, std::uint64_t resolve) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+  how.resolve = resolve;
+  const long fd =
+      retry([&] { return ::syscall(SYS_openat2, dir.raw(), path.c_str(), &how, sizeof how); });
+  if (fd >= 0) return std::optional<UniqueFd>(UniqueFd(static_cast<int>(fd)));
+  if (errno == ENOENT || errno == ENOTDIR) return std::optional<UniqueFd>();
+  return at_error(errno, "open", dir, path);
+}
+
 Result<UniqueFd> memfd_create(const std::string& name, unsigned flags) {
   const int fd = ::memfd_create(name.c_str(), flags | MFD_CLOEXEC);
   if (fd < 0) {
@@ -282,6 +294,14 @@ Result<struct stat> fstatat(BorrowedFd dir, const std::string& path, int flags) 
   if (::fstatat(dir.raw(), path.c_str(), &st, flags | (path.empty() ? AT_EMPTY_PATH : 0)) < 0)
     return at_error(errno, "stat", dir, path);
   return st;
+}
+
+Result<std::optional<struct stat>> fstatat_if_exists(BorrowedFd dir, const std::string& path,
+                                                     int flags) {
+  struct stat st {};
+  if (::fstatat(dir.raw(), path.c_str(), &st, flags) == 0) return std::optional<struct stat>(st);
+  if (errno == ENOENT) return std::optional<struct stat>();
+  return at_error(errno, "stat", dir, path);
 }
 
 Result<struct stat> fstat(BorrowedFd fd) { return fstatat(fd, "", 0); }

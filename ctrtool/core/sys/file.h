@@ -25,6 +25,9 @@ Result<std::optional<UniqueFd>> openat_if_exists(BorrowedFd dir, const std::stri
 // `resolve`: RESOLVE_* of openat2(2), Linux 5.6.
 Result<UniqueFd> openat2(BorrowedFd dir, const std::string& path, int flags, mode_t mode,
                          std::uint64_t resolve);
+// Nothing when the path, or a directory on the way, does not exist.
+Result<std::optional<UniqueFd>> openat2_if_exists(BorrowedFd dir, const std::string& path,
+                                                  int flags, std::uint64_t resolve);
 Result<UniqueFd> memfd_create(const std::string& name, unsigned flags);
 // F_SEAL_*; EINVAL for files that cannot be sealed.
 Result<int> get_seals(BorrowedFd fd);
@@ -67,6 +70,8 @@ Result<void> renameat2(BorrowedFd from_dir, const std::string& from, BorrowedFd 
 Result<std::string> readlinkat(BorrowedFd dir, const std::string& path);
 // With an empty path the call is on `dir` itself (AT_EMPTY_PATH).
 Result<struct stat> fstatat(BorrowedFd dir, const std::string& path, int flags);
+Result<std::optional<struct stat>> fstatat_if_exists(BorrowedFd dir, const std::string& path,
+                                                     int flags);
 Result<struct stat> fstat(BorrowedFd fd);
 Result<struct statx> statx(BorrowedFd dir, const std::string& path, int flags, unsigned mask);
 Result<struct statfs> fstatfs(BorrowedFd fd);

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 
@@ -211,11 +212,19 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   // The command's name is in parentheses and may hold any byte: count from the last ')'.
   const std::size_t close = text.rfind(')');
   if (close == std::string_view::npos || close + 2 >= text.size()) return std::nullopt;
-  const std::vector<std::string_view> fields = split(trim(text.substr(close + 2)), ' ');
   constexpr std::size_t kState = 0;       // field 3
   constexpr std::size_t kParent = 1;      // field 4
   constexpr std::size_t kStartTime = 19;  // field 22
-  if (fields.size() <= kStartTime || fields[kState].size() != 1) return std::nullopt;
+  // Not split(): this runs in every `state`, and there are 52 fields.
+  std::string_view fields[kStartTime + 1];
+  std::string_view rest = trim(text.substr(close + 2));
+  for (std::string_view& field : fields) {
+    if (rest.empty()) return std::nullopt;
+    const std::size_t end = std::min(rest.find(' '), rest.size());
+    field = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  if (fields[kState].size() != 1) return std::nullopt;
   const Result<pid_t> parent = parse_number<pid_t>(fields[kParent]);
   const Result<std::uint64_t> start = parse_number<std::uint64_t>(fields[kStartTime]);
   if (!parent.ok() || !start.ok()) return std::nullopt;

@@ -35,7 +35,10 @@ std::string as_json(const std::vector<pid_t>& pids) {
 
 // Its output goes to memory, not to a pipe: there is no size at which it would wait for us.
 Result<std::string> run_ps(const Words& argv) {
-  const hooks::Program program{.path = "ps", .argv = argv, .env = hooks::own_environment()};
+  const hooks::Program program{.path = "ps",
+                               .argv = argv,
+                               .env = hooks::own_environment(),
+                               .manners = hooks::Manners::Family};
   const UniqueFd out = TRY(ctr::sys::memfd_create("ps", 0));
   hooks::Child child = TRY(hooks::Child::start(program, {.out = out}));
   const int status = TRY(child.wait());

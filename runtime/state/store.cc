@@ -37,7 +37,7 @@ Result<UniqueFd> open_record(const std::string& path) {
 
 // A short read of a regular file is its end: one system call instead of two for usual records.
 Result<std::string> read_record(BorrowedFd fd) {
-  constexpr std::size_t kUsual = 16384;
+  constexpr std::size_t kUsual = 4096;
   std::string text(kUsual, '\0');
   text.resize(TRY(ctr::sys::read(fd, text.data(), text.size())));
   if (text.size() < kUsual) return text;

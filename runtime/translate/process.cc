@@ -36,6 +36,8 @@ ctr::CapSets translate_capabilities(const Process& process, Problems& problems, 
   sets.inheritable = translate_caps(caps.inheritable, problems, at.at("inheritable"));
   sets.permitted = translate_caps(caps.permitted, problems, at.at("permitted"));
   sets.ambient = translate_caps(caps.ambient, problems, at.at("ambient"));
+  // What the kernel would refuse to raise is not granted; the parser has warned of it.
+  sets.ambient = sets.ambient & sets.permitted & sets.inheritable;
   for (const ctr::CapProblem& problem : ctr::check_cap_sets(sets))
     problems.error(at.at(ctr::cap_kind_name(problem.kind)), problem.message);
   return sets;

@@ -11,6 +11,9 @@
 namespace oci::cli {
 namespace {
 
+// None of these commands starts the program again.
+char* const kNoArguments[] = {nullptr};
+
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -109,7 +112,8 @@ TEST(CliGlobal, OneFailureIsOneRecordAndOneLine) {
   const support::TempDir dir;
   const std::string log = dir / "log";
   testing::internal::CaptureStderr();
-  EXPECT_EQ(run_ocictr({"--log", log, "--log-format", "json", "help", "no\"such"}), 1);
+  EXPECT_EQ(run_ocictr({"--log", log, "--log-format", "json", "help", "no\"such"}, kNoArguments),
+            1);
   EXPECT_EQ(testing::internal::GetCapturedStderr(),
             "ocictr: help: unknown command \"no\\\"such\"\n");
   EXPECT_THAT(support::read_file(log),
@@ -119,15 +123,15 @@ TEST(CliGlobal, OneFailureIsOneRecordAndOneLine) {
 
 TEST(CliGlobal, UnknownCommandFails) {
   testing::internal::CaptureStderr();
-  EXPECT_EQ(run_ocictr({"fly"}), 1);
-  EXPECT_EQ(run_ocictr({}), 1);
-  EXPECT_EQ(run_ocictr({"--fly"}), 1);
+  EXPECT_EQ(run_ocictr({"fly"}, kNoArguments), 1);
+  EXPECT_EQ(run_ocictr({}, kNoArguments), 1);
+  EXPECT_EQ(run_ocictr({"--fly"}, kNoArguments), 1);
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("unknown command \"fly\""));
 }
 
 TEST(CliGlobal, VersionHasTheWordOnce) {
   testing::internal::CaptureStdout();
-  EXPECT_EQ(run_ocictr({"--version"}), 0);
+  EXPECT_EQ(run_ocictr({"--version"}, kNoArguments), 0);
   const std::string text = testing::internal::GetCapturedStdout();
   EXPECT_TRUE(text.starts_with("ocictr version "));
   EXPECT_EQ(text.find("version", sizeof "ocictr version"), std::string::npos);

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// config.json → plan, compared with files: tests/golden/CASE/ holds config.json and either plan.txt
+// or problems.txt. A file `host` in it changes the pretended host: "rootless", "no cgroup", "no
+// pivot", "no keyring"; a file process.json makes it an exec. OCICTR_UPDATE_GOLDEN=1 writes what
+// comes out now: read the difference, then commit it.
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/compat.h"
+#include "ctrtool/core/sys/file.h"
+#include "runtime/spec/parse.h"
+#include "runtime/translate/translate.h"
+
+namespace oci {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kCases = fs::path(OCICTR_SOURCE_DIR) / "tests/golden";
+
+std::string read(const fs::path& file) {
+  ctr::Result<std::string> text = ctr::sys::read_file_at(ctr::kCwd, file.string());
+  return text.ok() ? std::move(text).value() : std::string();
+}
+
+void write(const fs::path& file, const std::string& text) {
+  const ctr::Result<void> done = ctr::sys::replace_file_at(ctr::kCwd, file.string(), text, 0644);
+  ASSERT_TRUE(done.ok()) << done.error().message;
+}
+
+ctr::HostFacts pretended_host(const std::string& words) {
+  ctr::HostFacts facts;
+  facts.kernel_major = 6;
+  facts.kernel_minor = 1;
+  const bool rootless = words.find("rootless") != std::string::npos;
+  facts.euid = rootless ? 1000 : 0;
+  facts.egid = facts.euid;
+  facts.effective = rootless ? ctr::CapSet() : ctr::CapSet::up_to(ctr::kLastNamedCap);
+  return facts;
+}
+
+TranslateOptions pretended_options(const std::string& words) {
+  TranslateOptions options;
+  options.id = "golden";
+  options.bundle = "/bundle";
+  if (words.find("no cgroup") == std::string::npos)
+    options.cgroup = ctr::CgroupRecord{"/golden", {}};
+  options.no_pivot = words.find("no pivot") != std::string::npos;
+  options.no_new_keyring = words.find("no keyring") != std::string::npos;
+  return options;
+}
+
+int namespaces_of(const Spec& spec) {
+  int flags = 0;
+  if (find_namespace(spec.linux_, NamespaceType::Pid) != nullptr) flags |= CLONE_NEWPID;
+  if (find_namespace(spec.linux_, NamespaceType::Mount) != nullptr) flags |= CLONE_NEWNS;
+  if (find_namespace(spec.linux_, NamespaceType::User) != nullptr) flags |= CLONE_NEWUSER;
+  return flags;
+}
+
+Translation translate_case(const fs::path& dir, const Spec& spec, const std::string& host) {
+  const ctr::HostFacts facts = pretended_host(host);
+  const TranslateOptions options = pretended_options(host);
+  const std::string process_text = read(dir / "process.json");
+  if (process_text.empty()) return translate(spec, facts, options);
+  const Parsed<Process> process = parse_process(process_text);
+  ExecTarget target;
+  target.id = options.id;
+  target.spec = &spec;
+  target.cgroup = options.cgroup;
+  target.namespaces = namespaces_of(spec);
+  target.no_new_keyring = true;
+  return translate_exec(process.value, target, facts);
+}
+
+std::string lines_of(const std::vector<Problem>& problems) {
+  std::string out;
+  for (const Problem& problem : problems)
+    out += std::string(problem.severity == Problem::Error ? "error: " : "warning: ") +
+           problem.text() + "\n";
+  return out;
+}
+
+bool has_error(const std::vector<Problem>& problems) {
+  return std::any_of(problems.begin(), problems.end(),
+                     [](const Problem& one) { return one.severity == Problem::Error; });
+}
+
+struct Outcome {
+  std::string plan;
+  std::string problems;
+};
+
+Outcome outcome_of(const fs::path& dir) {
+  const Parsed<Spec> parsed = parse_spec(read(dir / "config.json"));
+  if (has_error(parsed.problems)) return {"", lines_of(parsed.problems)};
+  const Translation translation = translate_case(dir, parsed.value, read(dir / "host"));
+  std::vector<Problem> problems = parsed.problems;
+  problems.insert(problems.end(), translation.problems.begin(), translation.problems.end());
+  if (has_error(problems)) return {"", lines_of(problems)};
+  return {ctr::describe_text(translation.plan), lines_of(problems)};
+}
+
+void compare(const fs::path& file, const std::string& now) {
+  if (std::getenv("OCICTR_UPDATE_GOLDEN") != nullptr) {
+    if (now.empty()) {
+      fs::remove(file);
+    } else {
+      write(file, now);
+    }
+    return;
+  }
+  EXPECT_EQ(now, read(file)) << file;
+}
+
+std::vector<std::string> cases() {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(kCases))
+    if (entry.is_directory()) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+class Golden : public testing::TestWithParam<std::string> {};
+
+TEST_P(Golden, TranslatesAsRecorded) {
+  const fs::path dir = kCases / GetParam();
+  const Outcome outcome = outcome_of(dir);
+  ASSERT_FALSE(outcome.plan.empty() && outcome.problems.empty());
+  compare(dir / "plan.txt", outcome.plan);
+  compare(dir / "problems.txt", outcome.problems);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Golden, testing::ValuesIn(cases()),
+                         [](const auto& one) { return one.param; });
+
+// The two halves walk one list: whatever they wait for at a point, the other passes it too, and
+// nothing that leads out of the container is done behind the pivot.
+TEST_P(Golden, PlanIsConsistent) {
+  const Parsed<Spec> parsed = parse_spec(read(kCases / GetParam() / "config.json"));
+  if (has_error(parsed.problems)) return;
+  const Translation translation =
+      translate_case(kCases / GetParam(), parsed.value, read(kCases / GetParam() / "host"));
+  if (has_error(translation.problems)) return;
+  bool cloned = false;
+  bool pivoted = false;
+  int last_point = 0;
+  for (const ctr::Step& step : translation.plan.steps) {
+    if (std::holds_alternative<ctr::Clone>(step.op)) cloned = true;
+    if (step.actor != ctr::Actor::Parent) {
+      EXPECT_TRUE(cloned) << "a child's step before there is a child: " << describe(step.op);
+    }
+    if (std::holds_alternative<ctr::PivotRoot>(step.op)) pivoted = true;
+    const bool needs_root = std::holds_alternative<ctr::MountFs>(step.op) ||
+                            std::holds_alternative<ctr::BindMount>(step.op) ||
+                            std::holds_alternative<ctr::MaskPath>(step.op) ||
+                            std::holds_alternative<ctr::MakeDevice>(step.op) ||
+                            std::holds_alternative<ctr::WriteSysctl>(step.op);
+    EXPECT_FALSE(pivoted && needs_root) << describe(step.op);
+    if (const ctr::Meet* meet = std::get_if<ctr::Meet>(&step.op)) {
+      EXPECT_EQ(step.actor, ctr::Actor::Both);
+      EXPECT_GT(static_cast<int>(meet->point), last_point) << "points are passed in their order";
+      last_point = static_cast<int>(meet->point);
+    }
+  }
+  EXPECT_TRUE(std::holds_alternative<ctr::Execute>(translation.plan.steps.back().op));
+}
+
+}  // namespace
+}  // namespace oci

@@ -70,8 +70,7 @@ Result<void> become(const Program& program, const Stdio& stdio, UniqueFd& failur
     TRY(behave_as_stranger());
     failure = TRY(sweep(std::move(failure)));
   }
-  for (const BorrowedFd fd : program.inherit)
-    if (fd.valid()) TRY(sys::set_cloexec(fd, false));
+  TRY(make_inheritable(program.inherit));
   // Only the shell's kin fall back to /bin/sh for a file without "#!".
   if (program.manners == Manners::Stranger)
     return sys::execve(program.path, program.argv, program.env);
@@ -216,6 +215,12 @@ void reap_orphans() {
 }
 
 }  // namespace
+
+Result<void> make_inheritable(const std::vector<BorrowedFd>& fds) {
+  for (const BorrowedFd fd : fds)
+    if (fd.valid()) TRY(sys::set_cloexec(fd, false));
+  return {};
+}
 
 Child::Child(pid_t pid, UniqueFd pidfd, UniqueFd failure, Manners manners)
     : pid_(pid), pidfd_(std::move(pidfd)), failure_(std::move(failure)), manners_(manners) {}

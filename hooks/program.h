@@ -73,5 +73,6 @@ ctr::Result<Finished> run_program(const Program& program, std::string_view input
                                   std::optional<int> timeout_s);
 
 std::vector<std::string> own_environment();
+ctr::Result<void> make_inheritable(const std::vector<ctr::BorrowedFd>& fds);  // kNoFd: skipped
 
 }  // namespace hooks

@@ -116,7 +116,7 @@ TEST_F(Hooks, GetNothingElseOfOurs) {
   ::sigprocmask(SIG_BLOCK, &blocked, nullptr);
   EXPECT_EQ(run({script("a",
                         "ls -v /proc/self/fd >said\n"
-                        "grep -E 'Sig(Blk|Ign)' /proc/$$/status >>said\n"
+                        "grep -E 'Sig(Blk|Ign)' /proc/self/status >>said\n"
                         "set -- $(cat /proc/$$/stat); [ $$ = $6 ] && echo session >>said")}),
             "");
   ::sigprocmask(SIG_UNBLOCK, &blocked, nullptr);

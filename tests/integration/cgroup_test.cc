@@ -17,6 +17,7 @@
 #include <algorithm>
 
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/cgroup_stats.h"
 #include "ctrtool/core/sys/process.h"
 #include "tests/support/bundle.h"
 #include "tests/support/files.h"
@@ -176,6 +177,13 @@ NS_TEST(Cgroup, LivesAndLeavesNothing) {
     }
     EXPECT_THAT(*cgroup->procs(), ElementsAre(pid));
     EXPECT_TRUE(*cgroup->populated());
+    const ctr::CgroupStats stats = ctr::read_cgroup_stats(*cgroup);
+    if (layout.find("pids") != nullptr) {
+      EXPECT_EQ(stats.pids.current, 1U);
+      EXPECT_EQ(stats.pids.limit, ctr::kUnlimited);
+      EXPECT_GT(stats.memory.usage.limit, 0U);
+    }
+    if (layout.unified() == nullptr) EXPECT_GT(stats.cpu.percpu.size(), 0U);
 
     ASSERT_OK(cgroup->kill_all(SIGKILL));
     EXPECT_TRUE(ends_by(pid, SIGKILL));

@@ -125,30 +125,42 @@ std::vector<std::string> usual_controllers(const CgroupHierarchy& unified) {
 
 // --- v1 cpuset -----------------------------------------------------------------------------------
 
+struct CpusetFile {
+  std::string mountpoint;
+  std::string name;
+};
+
 // A hierarchy mounted with "noprefix" has the short names.
-Result<std::string> cpuset_prefix(const std::string& mountpoint) {
-  const bool usual = TRY(sys::exists(kCwd, mountpoint + "/cpuset.cpus"));
-  return std::string(usual ? "cpuset." : "");
+Result<std::string> read_cpuset(CpusetFile& file, const std::string& path) {
+  Result<std::string> text = sys::read_file_at(kCwd, file.mountpoint + path + "/" + file.name);
+  if (!text.ok() && text.error().code == ENOENT && file.name.starts_with("cpuset.")) {
+    file.name.erase(0, 7);
+    return read_cpuset(file, path);
+  }
+  if (!text.ok()) return text;
+  return std::string(trim(*text));
 }
 
-// The value that holds in the directory before `steps[depth]`, that is, at `depth` components.
-// Empty ones are filled from above: nobody can enter a cpuset without CPUs and memory.
-Result<std::string> filled_cpuset(const std::string& mountpoint,
-                                  const std::vector<std::string>& steps, std::size_t depth,
-                                  const std::string& file) {
-  const std::string dir = depth == 0 ? mountpoint : mountpoint + steps[depth - 1];
-  const std::string present = TRY(sys::read_file_at(kCwd, dir + "/" + file));
-  const std::string value(trim(present));
+// The value at `depth` components of the path. Where it is empty it is filled from above: nobody
+// can enter a cpuset without CPUs and memory.
+Result<std::string> filled_cpuset(CpusetFile& file, const std::vector<std::string>& steps,
+                                  std::size_t depth) {
+  const std::string path = depth == 0 ? "" : steps[depth - 1];
+  std::string value = TRY(read_cpuset(file, path));
   if (!value.empty() || depth == 0) return value;
-  const std::string inherited = TRY(filled_cpuset(mountpoint, steps, depth - 1, file));
-  TRY(sys::write_file_at(kCwd, dir + "/" + file, inherited));
-  return inherited;
+  value = TRY(filled_cpuset(file, steps, depth - 1));
+  TRY(sys::write_file_at(kCwd, file.mountpoint + path + "/" + file.name, value));
+  return value;
 }
 
-Result<void> fill_cpuset(const std::string& mountpoint, const std::vector<std::string>& steps) {
-  const std::string prefix = TRY(cpuset_prefix(mountpoint));
-  TRY(filled_cpuset(mountpoint, steps, steps.size(), prefix + "cpus"));
-  TRY(filled_cpuset(mountpoint, steps, steps.size(), prefix + "mems"));
+// A directory that was just made is known to be empty.
+Result<void> fill_cpuset(const Cgroup::Place& place, const std::vector<std::string>& steps) {
+  const bool fresh = place.existed < steps.size();
+  for (const char* name : {"cpuset.cpus", "cpuset.mems"}) {
+    CpusetFile file{place.hierarchy.mountpoint, name};
+    const std::string value = TRY(filled_cpuset(file, steps, steps.size() - (fresh ? 1 : 0)));
+    if (fresh) TRY(sys::write_file_at(kCwd, place.dir + "/" + file.name, value));
+  }
   return {};
 }
 
@@ -294,7 +306,7 @@ Result<void> Cgroup::make(Place& place) {
     made = enable_controllers(place.hierarchy.mountpoint, record_.path, wanted);
   if (made.ok() && place.hierarchy.version == CgroupVersion::V1 &&
       has(place.hierarchy.controllers, "cpuset"))
-    made = fill_cpuset(place.hierarchy.mountpoint, steps);
+    made = fill_cpuset(place, steps);
   if (!made.ok()) return as_not_permitted(std::move(made).error());
   return {};
 }

@@ -192,11 +192,14 @@ Result<void> run(const SetNoNewPrivileges&, Context&) { return sys::prctl_set_no
 
 Result<void> run(const SetCapabilities& op, Context&) { return apply_caps(op.sets); }
 
+Result<void> sweep_descriptors(const Context& ctx) {
+  return sys::close_range(3 + ctx.plan->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
 Result<void> run(const Execute&, Context& ctx) {
   stop_ignoring(ctx.ignored_signals);
-  // All of ours are close-on-exec from birth; this is for what we could not know of.
-  const unsigned first = 3 + ctx.plan->preserve_fds;
-  TRY(sys::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC));
+  // With a filter it was done before that.
+  if (ctx.seccomp.empty()) TRY(sweep_descriptors(ctx));
   const Error error = sys::execve(ctx.program_path, ctx.plan->program.argv, ctx.env);
   return program_error(ctx.program_path, error.code);
 }

@@ -111,6 +111,8 @@ Result<void> run(const CompileSeccomp& op, Context& ctx) {
 }
 
 Result<void> run(const InstallSeccomp& op, Context& ctx) {
+  // Many profiles are older than close_range (Linux 5.9) and deny it.
+  TRY(sweep_descriptors(ctx));
   if (op.with_privilege) {
     sys::CapTriple caps = TRY(sys::capget());
     caps.effective = caps.permitted;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only main: one binary that is the OCI runtime, and ctrtool when it is called so.
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/stat.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -24,8 +23,15 @@ bool called_as_ctrtool(const char* program) {
   return std::strncmp(name, "ctrtool", std::strlen("ctrtool")) == 0 || ctr::is_applet(name);
 }
 
+bool standard_fds_are_open() {
+  pollfd fds[3] = {{STDIN_FILENO, 0, 0}, {STDOUT_FILENO, 0, 0}, {STDERR_FILENO, 0, 0}};
+  if (::poll(fds, 3, 0) < 0) return false;
+  return ((fds[0].revents | fds[1].revents | fds[2].revents) & POLLNVAL) == 0;
+}
+
 // A caller may have closed 0, 1 or 2: the first file we open would become the container's stdout.
 bool guard_standard_fds() {
+  if (standard_fds_are_open()) return true;
   while (true) {
     const int fd = ::open("/dev/null", O_RDWR | O_NOCTTY);
     if (fd < 0) return false;
@@ -36,18 +42,8 @@ bool guard_standard_fds() {
   }
 }
 
-// A reader that went away (a hook that ignores its stdin) and a file size limit must be errors we
-// can report and clean up after, not our death. Inherited by execve, so the executor sets every
-// signal back to its default for the container's processes.
-void ignore_signals() {
-  ::signal(SIGPIPE, SIG_IGN);
-  ::signal(SIGXFSZ, SIG_IGN);
-}
-
 int run_oci(int argc, char** argv) {
   if (!guard_standard_fds()) return 1;
-  ignore_signals();
-  ::umask(022);  // a caller's 777 must not make directories that we cannot enter
   oci::cli::Words words;
   for (int i = 1; i < argc; ++i) words.emplace_back(argv[i]);
   return oci::cli::run_ocictr(words, argv);

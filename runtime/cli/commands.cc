@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/commands.h"
 
-#include <algorithm>
+#include <signal.h>
+#include <sys/stat.h>
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/escape.h"
@@ -11,22 +12,22 @@ namespace oci::cli {
 namespace {
 
 constexpr Command kCommands[] = {
-    {"create", create, "make a container, to be started later", 1, true},
-    {"delete", delete_, "remove a container"},
-    {"exec", exec, "run one more program in a container", 255, true},
-    {"features", features, "print what this build supports, as JSON"},
-    {"help", help, "show the commands, or the options of one"},
-    {"kill", kill, "send a signal to a container"},
-    {"list", list, "list the containers"},
-    {"pause", pause, "freeze a container"},
-    {"plan", plan, "print what create would do with a bundle"},
-    {"ps", ps, "show the processes of a container"},
-    {"resume", resume, "let a paused container run again"},
-    {"run", run, "make a container, run its program, remove it", 1, true},
-    {"spec", spec, "write a configuration to start from"},
-    {"start", start, "run the program of a created container"},
-    {"state", state, "print the state of a container, as JSON"},
-    {"validate", validate, "print every problem of a bundle"},
+    {"create", create, "make a container, to be started later", Reach::EntersContainer},
+    {"delete", delete_, "remove a container", Reach::Changes},
+    {"exec", exec, "run one more program in a container", Reach::EntersContainer, 255},
+    {"features", features, "print what this build supports, as JSON", Reach::Looks},
+    {"help", help, "show the commands, or the options of one", Reach::Looks},
+    {"kill", kill, "send a signal to a container", Reach::Changes},
+    {"list", list, "list the containers", Reach::Looks},
+    {"pause", pause, "freeze a container", Reach::Changes},
+    {"plan", plan, "print what create would do with a bundle", Reach::Looks},
+    {"ps", ps, "show the processes of a container", Reach::Changes},
+    {"resume", resume, "let a paused container run again", Reach::Changes},
+    {"run", run, "make a container, run its program, remove it", Reach::EntersContainer},
+    {"spec", spec, "write a configuration to start from", Reach::Changes},
+    {"start", start, "run the program of a created container", Reach::Changes},
+    {"state", state, "print the state of a container, as JSON", Reach::Looks},
+    {"validate", validate, "print every problem of a bundle", Reach::Looks},
 };
 
 ctr::Error unknown_command(std::string_view name) {
@@ -34,21 +35,51 @@ ctr::Error unknown_command(std::string_view name) {
                          ctr::quote(name).c_str());
 }
 
-// Starts the program again from where no container can change it; 0 when that is done or not
-// needed.
-int protect_executable(const Words& words, char* const* argv) {
-  const Command* const command = words.empty() ? nullptr : find_command(words.front());
-  if (command == nullptr || !command->enters_container) return 0;
-  const ctr::Result<void> done = ctr::protect_self(argv);
-  if (done.ok()) return 0;
-  report_failure(ctr::Log(), command->name, done.error());
-  return command->failure_status;
+// Starts the program again from where no container can change it. Decided by the bare words, before
+// any option is parsed: all that is done before is done twice. A container that is called "run" is
+// protected in vain.
+ctr::Result<void> protect_executable(const Words& words, char* const* argv) {
+  for (const std::string& word : words) {
+    const Command* const command = find_command(word);
+    if (command != nullptr && command->reach == Reach::EntersContainer)
+      return ctr::protect_self(argv);
+  }
+  return {};
+}
+
+// A reader that went away (a hook that ignores its stdin) and a file size limit must be errors we
+// can report and clean up after, not our death. Inherited by execve, so the executor sets every
+// signal back to its default for the container's processes. And a caller's umask of 777 must not
+// make directories that we cannot enter.
+void prepare_process() {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
+  ::umask(022);
+}
+
+ctr::Result<const Command*> command_of(const Words& words) {
+  if (words.empty())
+    return ctr::make_error(ctr::Kind::InvalidSpec, "no command (see \"ocictr --help\")");
+  const Command* const command = find_command(words.front());
+  if (command == nullptr) return unknown_command(words.front());
+  return command;
+}
+
+int fail(const ctr::Log& log, const char* command, const ctr::Error& error, int status = 1) {
+  report_failure(log, command, error);
+  return status;
+}
+
+int run_command(const CommandContext& context, const Command& command, const Words& words) {
+  if (command.reach != Reach::Looks) prepare_process();
+  const ctr::Result<int> status = command.run(context, words);
+  if (status.ok()) return *status;
+  return fail(context.log, command.name, status.error(), command.failure_status);
 }
 
 int print_or_fail(std::string_view text) {
   const ctr::Result<void> printed = print(text);
-  if (!printed.ok()) report_failure(ctr::Log(), "", printed.error());
-  return printed.ok() ? 0 : 1;
+  return printed.ok() ? 0 : fail(ctr::Log(), "", printed.error());
 }
 
 }  // namespace
@@ -72,41 +103,25 @@ std::string man_page(const Command& command) {
   return std::string("ocictr-") + command.name + ".8";
 }
 
-int run_command(const CommandContext& context, const Words& words) {
-  const Command* command = words.empty() ? nullptr : find_command(words.front());
-  if (command == nullptr) {
-    report_failure(context.log, "",
-                   words.empty() ? ctr::make_error(ctr::Kind::InvalidSpec,
-                                                   "no command (see \"ocictr --help\")")
-                                 : unknown_command(words.front()));
-    return 1;
-  }
-  const ctr::Result<int> status = command->run(context, Words(words.begin() + 1, words.end()));
-  if (status.ok()) return *status;
-  report_failure(context.log, command->name, status.error());
-  return command->failure_status;
-}
-
 int run_ocictr(const Words& words, char* const* argv) {
   // Engines ask for the version often, and need nothing else: no options are built for it.
   if (words.size() == 1 && (words[0] == "--version" || words[0] == "-v" || words[0] == "-V"))
     return print_or_fail(version_text(GlobalOptions{}));
+  const ctr::Result<void> is_protected = protect_executable(words, argv);
   const ctr::Result<GlobalWords> global = parse_global(words);
-  if (!global.ok()) {
-    report_failure(ctr::Log(), "", global.error());
-    return 1;
-  }
+  if (!global.ok()) return fail(ctr::Log(), "", global.error());
   if (global->ask == GlobalWords::kHelp) return 0;
   if (global->ask == GlobalWords::kVersion) return print_or_fail(version_text(global->options));
   if (global->ask == GlobalWords::kUsage) return print_or_fail(global_usage());
-  const int unprotected = protect_executable(global->command, argv);
-  if (unprotected != 0) return unprotected;
   const ctr::Result<ctr::Log> log = open_log(global->options);
-  if (!log.ok()) {
-    report_failure(ctr::Log(), "", log.error());
-    return 1;
-  }
-  return run_command({global->options, *log}, global->command);
+  if (!log.ok()) return fail(ctr::Log(), "", log.error());
+  const ctr::Result<const Command*> found = command_of(global->command);
+  if (!found.ok()) return fail(*log, "", found.error());
+  const Command& command = **found;
+  if (command.reach == Reach::EntersContainer && !is_protected.ok())
+    return fail(*log, command.name, is_protected.error(), command.failure_status);
+  return run_command({global->options, *log}, command,
+                     Words(global->command.begin() + 1, global->command.end()));
 }
 
 }  // namespace oci::cli

@@ -18,16 +18,22 @@ struct CommandContext {
   const ctr::Log& log;
 };
 
-// Answers the exit status. `words` are those behind the command's name. An error is reported by
-// run_command(), once: commands neither print nor log their own failure.
+// Answers the exit status. `words` are those behind the command's name. An error is reported
+// once, by run_ocictr(): commands neither print nor log their own failure.
 using CommandFunction = ctr::Result<int>(const CommandContext& context, const Words& words);
+
+enum class Reach : std::uint8_t {
+  Looks,  // needs no preparation of the process; engines call it often
+  Changes,
+  EntersContainer,  // our executable must be out of the container's reach first
+};
 
 struct Command {
   const char* name;
   CommandFunction* run;
-  const char* help;               // one line
-  int failure_status = 1;         // `exec` answers 255 when the program did not run
-  bool enters_container = false;  // our executable must be out of the container's reach first
+  const char* help;  // one line
+  Reach reach;
+  int failure_status = 1;  // `exec` answers 255 when the program did not run
 };
 
 std::span<const Command> commands();  // sorted by name
@@ -35,10 +41,8 @@ const Command* find_command(std::string_view name);
 std::string commands_help();
 std::string man_page(const Command& command);  // "ocictr-create.8"
 
-// words: the command's name and what follows. Reports a failure and answers the exit status.
-int run_command(const CommandContext& context, const Words& words);
-
-// The whole program behind main(). `words`: all of `argv` but the program's name.
+// The whole program behind main(): answers the exit status. `words`: all of `argv` but the
+// program's name.
 int run_ocictr(const Words& words, char* const* argv);
 
 CommandFunction create;

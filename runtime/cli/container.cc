@@ -41,16 +41,22 @@ Result<void> thaw_v1(const ContainerState& state) {
   return cgroup.set_frozen(false);
 }
 
-// Nothing when the process has ended and is not reaped: that is its parent's business.
+// Nothing when the process has ended and is not reaped: that is its parent's business. So it is
+// when init itself is through but waits for others of its pid namespace to be reaped by whoever put
+// them there with `exec`.
 Result<void> wait_for_end(const ContainerState& state) {
   constexpr int kPatienceMs = 10000;
+  constexpr int kLookMs = 50;
   const std::optional<UniqueFd> init = TRY(open_process(state.init));
   if (!init.has_value()) return {};
-  const bool ended = TRY(ctr::sys::wait_pidfd(*init, kPatienceMs));
-  if (!ended)
-    return make_error(Kind::System, "process %d does not die: it was sent SIGKILL %d s ago",
-                      state.init.pid, kPatienceMs / 1000);
-  return {};
+  for (int waited = 0; waited < kPatienceMs; waited += kLookMs) {
+    const bool ended = TRY(ctr::sys::wait_pidfd(*init, kLookMs));
+    if (ended) return {};
+    const std::optional<ctr::sys::ProcStat> stat = TRY(ctr::sys::proc_stat(state.init.pid));
+    if (!stat.has_value() || stat->exiting) return {};
+  }
+  return make_error(Kind::System, "process %d does not die: it was sent SIGKILL %d s ago",
+                    state.init.pid, kPatienceMs / 1000);
 }
 
 // Init's death ends the others of its pid namespace, but they may be still on their way out.

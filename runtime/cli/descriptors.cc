@@ -9,6 +9,7 @@
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/socket.h"
+#include "ctrtool/core/sys/tty.h"
 #include "runtime/cli/launch.h"
 
 namespace oci::cli {
@@ -25,6 +26,18 @@ unsigned listen_fds() {
   if (text == nullptr) return 0;
   const Result<unsigned> count = ctr::parse_number<unsigned>(text);
   return count.ok() && *count <= kMaxPreserved ? *count : 0;
+}
+
+// The program finds the size of the window it is shown in, unless the config says another.
+void adopt_window(ctr::BorrowedFd terminal) {
+  const Result<winsize> now = ctr::sys::get_window_size(terminal);
+  if (!now.ok() || now->ws_row != 0 || now->ws_col != 0) return;
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO}) {
+    const Result<winsize> window = ctr::sys::get_window_size(ctr::BorrowedFd(fd));
+    if (!window.ok()) continue;
+    static_cast<void>(ctr::sys::set_window_size(terminal, *window));
+    return;
+  }
 }
 
 }  // namespace
@@ -89,6 +102,7 @@ Result<ctr::UniqueFd> receive_terminal(Console& console) {
   console.own_end.reset();
   if (message.fds.size() != 1)
     return ctr::make_error(ctr::Kind::ChildDied, "the container sent no terminal");
+  adopt_window(message.fds.front());
   return std::move(message.fds.front());
 }
 

@@ -131,7 +131,6 @@ Result<Process> process_from_words(const ExecOptions& options, const Process& ba
   process.args = options.program;
   process.terminal = options.tty;
   process.consoleSize.reset();
-  process.rlimits.clear();
   if (process.args.empty() || process.args.front().empty())
     return make_error(Kind::InvalidSpec, "no program to execute");
   if (!options.cwd.empty()) process.cwd = options.cwd;
@@ -163,6 +162,8 @@ Result<Process> process_from_file(const std::string& file, const Process& base) 
   if (!process.capabilities.has_value()) process.capabilities = base.capabilities;
   if (process.apparmorProfile.empty()) process.apparmorProfile = base.apparmorProfile;
   if (process.selinuxLabel.empty()) process.selinuxLabel = base.selinuxLabel;
+  if (process.rlimits.empty()) process.rlimits = base.rlimits;
+  if (!process.oomScoreAdj.has_value()) process.oomScoreAdj = base.oomScoreAdj;
   return process;
 }
 

@@ -165,7 +165,7 @@ std::vector<Option> launch_options(LaunchOptions& o) {
 
 Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& options) {
   Draft draft;
-  const std::string bundle = TRY_CTX(absolute_path(options.bundle), "option --bundle");
+  const std::string bundle = TRY_CTX(real_path(options.bundle), "option --bundle");
   draft.translate.bundle = bundle;
   draft.config_text = TRY(read_config_file(absolute_path_in(bundle, options.config)));
   oci::Parsed<Spec> parsed = parse_spec(draft.config_text);
@@ -190,8 +190,9 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   Result<void> paths;
   const LaunchOptions options = absolute_paths(words, paths);
   TRY(paths);
-  Draft draft = TRY(read_draft(context, options));
   const StateRoot root(state_root(context.options));
+  TRY(root.check_free(options.id));
+  Draft draft = TRY(read_draft(context, options));
   const bool notify = add_notify_socket(root.path() + "/" + options.id, draft);
   const Translation translation = translate(draft.spec, draft.facts, draft.translate);
   TRY(first_error(translation.problems, "config.json"));

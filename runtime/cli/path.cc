@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/path.h"
 
+#include <fcntl.h>
+
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/file.h"
 
@@ -33,6 +35,13 @@ ctr::Result<std::string> absolute_path(std::string_view path) {
     return ctr::make_error(ctr::Kind::InvalidSpec, "%s: the working directory is unreachable",
                            ctr::quote(path).c_str());
   return absolute_path_in(cwd, path);
+}
+
+ctr::Result<std::string> real_path(std::string_view path) {
+  std::string absolute = TRY(absolute_path(path));
+  if ((absolute + '/').find("/../") == std::string::npos) return absolute;
+  const ctr::UniqueFd directory = TRY(ctr::sys::open(absolute, O_PATH | O_DIRECTORY));
+  return ctr::sys::readlinkat(ctr::kCwd, ctr::sys::proc_path(directory));
 }
 
 }  // namespace oci::cli

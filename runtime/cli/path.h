@@ -13,6 +13,9 @@ namespace oci::cli {
 // Empty is Kind::InvalidSpec.
 ctr::Result<std::string> absolute_path(std::string_view path);
 
+// The same with ".." resolved too, for a directory that is recorded. It must exist.
+ctr::Result<std::string> real_path(std::string_view path);
+
 // The same without system calls; `cwd` is absolute.
 std::string absolute_path_in(std::string_view cwd, std::string_view path);
 

@@ -67,6 +67,11 @@ Result<void> make_directories(const std::string& path, mode_t mode) {
   return made;
 }
 
+Error already_exists(std::string_view id) {
+  return make_error(Kind::Exists, "container with given ID already exists: %s",
+                    ctr::quote(id).c_str());
+}
+
 }  // namespace
 
 // --- one container -------------------------------------------------------------------------------
@@ -141,14 +146,19 @@ Result<void> StateRoot::make() const {
   return {};
 }
 
+Result<void> StateRoot::check_free(std::string_view id) const {
+  TRY(check_id(id));
+  const bool taken = TRY(ctr::sys::exists(kCwd, path_ + '/' + std::string(id)));
+  if (taken) return already_exists(id);
+  return {};
+}
+
 Result<ContainerDir> StateRoot::create(std::string_view id) const {
   TRY(check_id(id));
   ContainerDir dir(path_ + '/' + std::string(id), std::string(id));
   const Result<void> made = ctr::sys::mkdirat(kCwd, dir.path(), 0700);
   if (made.ok()) return dir;
-  if (made.error().code == EEXIST)
-    return make_error(Kind::Exists, "container with given ID already exists: %s",
-                      ctr::quote(id).c_str());
+  if (made.error().code == EEXIST) return already_exists(id);
   return with_context(made.error(), "state directory");
 }
 

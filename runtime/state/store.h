@@ -60,6 +60,9 @@ class StateRoot {
   // leave alone what has it.
   ctr::Result<void> make() const;
 
+  // Kind::Exists when the name is taken now: the early word, before any work is done for it. Only
+  // create() decides.
+  ctr::Result<void> check_free(std::string_view id) const;
   // A new container's directory. Kind::Exists: the name is taken.
   ctr::Result<ContainerDir> create(std::string_view id) const;
   // Looks only whether the ID is a valid one; load() says whether there is such a container.

@@ -44,6 +44,8 @@ MountPlan plan_mounts(Work& work);
 
 void add_clone_and_namespaces(Work& work, const MountPlan& mounts);  // namespaces.cc
 void plan_clone_again(Work& work);
+// What only the caller may do for a process in a user namespace of its own.
+void add_privileged_attributes(Work& work, const Process& process, const Pointer& at);
 ctr::IdMap translate_id_map(const std::vector<IdMapping>& mappings, Problems& problems,
                             const Pointer& at);  // ids.cc
 // One's own ID can be mapped by oneself, if setgroups is given up (user_namespaces(7)).

@@ -125,21 +125,9 @@ void add_maps(Work& work) {
   work.meet(Phase::Namespaces, Point::IdsMapped);
 }
 
-// What only the caller may do for a process in a user namespace of its own.
-void add_privileged_attributes(Work& work) {
-  if (!work.spec.process.has_value()) return;
-  const Process& process = *work.spec.process;
-  if (process.oomScoreAdj.has_value())
-    work.parent(Phase::Namespaces, ctr::SetOomScoreAdj{*process.oomScoreAdj},
-                Pointer("/process/oomScoreAdj"));
-  if (process.rlimits.empty()) return;
-  // In a user namespace, or after the change of user, the child may only lower them.
-  ctr::RaiseRlimits op;
-  for (const Rlimit& limit : process.rlimits) {
-    const std::optional<int> resource = ctr::find_spec_rlimit(limit.type);
-    if (resource.has_value()) op.limits.push_back({*resource, limit.soft, limit.hard});
-  }
-  work.parent(Phase::Namespaces, op, Pointer("/process/rlimits"));
+void add_init_attributes(Work& work) {
+  if (work.spec.process.has_value())
+    add_privileged_attributes(work, *work.spec.process, Pointer("/process"));
 }
 
 void add_early_parent(Work& work, const MountPlan& mounts) {
@@ -166,7 +154,7 @@ bool child_enters_pid(const Work& work) {
 void add_plain(Work& work) {
   work.parent(Phase::Namespaces, ctr::Clone{static_cast<std::uint64_t>(new_flags(work))},
               Pointer("/linux/namespaces"));
-  add_privileged_attributes(work);
+  add_init_attributes(work);
   if (work.new_namespace(NamespaceType::User)) add_maps(work);
   add_joins(work);
   if (child_enters_pid(work)) {
@@ -177,7 +165,7 @@ void add_plain(Work& work) {
 
 void add_joined_user(Work& work) {
   work.parent(Phase::Namespaces, ctr::Clone{0}, Pointer("/linux/namespaces"));
-  add_privileged_attributes(work);
+  add_init_attributes(work);
   add_join(work, NamespaceType::User);
   add_joins(work);
   if (child_enters_pid(work)) add_join(work, NamespaceType::Pid);
@@ -188,7 +176,7 @@ void add_joined_user(Work& work) {
 
 void add_late_user(Work& work) {
   work.parent(Phase::Namespaces, ctr::Clone{0}, Pointer("/linux/namespaces"));
-  add_privileged_attributes(work);
+  add_init_attributes(work);
   add_joins(work);
   work.child(Phase::Namespaces, ctr::Unshare{CLONE_NEWUSER},
              pointer_of(work.spec, NamespaceType::User));
@@ -200,6 +188,19 @@ void add_late_user(Work& work) {
 }
 
 }  // namespace
+
+void add_privileged_attributes(Work& work, const Process& process, const Pointer& at) {
+  if (process.oomScoreAdj.has_value())
+    work.parent(Phase::Namespaces, ctr::SetOomScoreAdj{*process.oomScoreAdj}, at.at("oomScoreAdj"));
+  if (process.rlimits.empty()) return;
+  // In a user namespace, or after the change of user, the child may only lower them.
+  ctr::RaiseRlimits op;
+  for (const Rlimit& limit : process.rlimits) {
+    const std::optional<int> resource = ctr::find_spec_rlimit(limit.type);
+    if (resource.has_value()) op.limits.push_back({*resource, limit.soft, limit.hard});
+  }
+  work.parent(Phase::Namespaces, op, at.at("rlimits"));
+}
 
 void plan_clone_again(Work& work) { add_clone_again(work); }
 

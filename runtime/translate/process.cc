@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // process: from the session to the program. What can fail is done before the start is waited for;
 // what would weaken us or be charged to the program comes after.
+#include <linux/capability.h>
 #include <sys/resource.h>
 
 #include "ctrtool/core/base/strf.h"
@@ -118,28 +119,24 @@ void refuse_labels(Work& work, const ProcessPlan& plan) {
   refuse(process.execCPUAffinity.has_value() && !plan.is_init, "execCPUAffinity");
 }
 
-// With no_new_privs the filter can be the very last thing; without, it needs a capability that the
-// container may not keep, so it comes just before the capabilities fall.
-void add_confinement(Work& work, const ProcessPlan& plan, const ctr::CapSets& caps) {
-  const Pointer caps_at = plan.at.at("capabilities");
-  const bool filtered = work.spec.linux_.seccomp.has_value();
-  ctr::InstallSeccomp install;
-  if (filtered) {
-    Problems ignored;  // reported once, where the profile is compiled
-    const ctr::SeccompProfile profile = translate_seccomp(*work.spec.linux_.seccomp, ignored);
-    const ctr::Result<unsigned> flags = ctr::seccomp_load_flags(profile);
-    if (!flags.ok()) work.problems.error(Pointer("/linux/seccomp/flags"), flags.error().message);
-    install.flags = flags.ok() ? *flags : 0;
-    install.with_privilege = !plan.process.noNewPrivileges;
-  }
+// The filter is the last thing. Without no_new_privs loading it needs CAP_SYS_ADMIN, which the
+// container may not have: we keep it for ourselves until execve, where what a process gets follows
+// from its bounding, inheritable and ambient sets alone (capabilities(7)).
+void add_confinement(Work& work, const ProcessPlan& plan, ctr::CapSets caps) {
+  const std::optional<Seccomp>& seccomp = work.spec.linux_.seccomp;
   if (plan.process.noNewPrivileges) {
     work.child(Phase::Start, ctr::SetNoNewPrivileges{}, plan.at.at("noNewPrivileges"));
-    work.child(Phase::Start, ctr::SetCapabilities{caps}, caps_at);
-    if (filtered) work.child(Phase::Start, install, Pointer("/linux/seccomp"));
-    return;
+  } else if (seccomp.has_value()) {
+    caps.permitted.add(CAP_SYS_ADMIN);
+    caps.effective.add(CAP_SYS_ADMIN);
   }
-  if (filtered) work.child(Phase::Start, install, Pointer("/linux/seccomp"));
-  work.child(Phase::Start, ctr::SetCapabilities{caps}, caps_at);
+  work.child(Phase::Start, ctr::SetCapabilities{caps}, plan.at.at("capabilities"));
+  if (!seccomp.has_value()) return;
+  Problems reported_elsewhere;
+  const ctr::Result<unsigned> flags =
+      ctr::seccomp_load_flags(translate_seccomp(*seccomp, reported_elsewhere));
+  if (!flags.ok()) work.problems.error(Pointer("/linux/seccomp/flags"), flags.error().message);
+  work.child(Phase::Start, ctr::InstallSeccomp{flags.ok() ? *flags : 0}, Pointer("/linux/seccomp"));
 }
 
 void add_seccomp_compile(Work& work) {

@@ -239,6 +239,7 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   const bool by_parent = new_pid && facts.privileged();
   if (by_parent) work.parent(Phase::Namespaces, ctr::EnterPidNamespace{});
   work.parent(Phase::Namespaces, ctr::Clone{0});
+  add_privileged_attributes(work, process, Pointer());
   if (target.cgroup.has_value()) work.child(Phase::Cgroup, ctr::JoinCgroup{});
   // The pid namespace last: whoever is inside sees us only when nothing of the host is left.
   const int direct = target.namespaces & ~CLONE_NEWPID;

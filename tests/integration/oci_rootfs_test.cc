@@ -212,7 +212,6 @@ OCI_TEST(Mounts, UnknownTypeFailsCleanly) {
 }
 
 OCI_TEST(Mounts, OneThousandFitIntoTheUsualDescriptorLimit) {
-  if (::getenv("OCICTR_TEST_LONG") == nullptr) GTEST_SKIP() << "only with --long";
   Bundle bundle;
   TempDir data;
   std::string mounts = "[";

@@ -109,8 +109,4 @@ Result<void> run(const RunHooks& op, Context& ctx);
 // The host's /proc, opened once and seen to be a procfs; every write to procfs goes through it.
 Result<BorrowedFd> trusted_proc(Context& ctx);
 
-// Marks all descriptors close-on-exec that the program does not get. Ours are from birth; this is
-// for what we could not know of.
-Result<void> sweep_descriptors(const Context& ctx);
-
 }  // namespace ctr

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the process is and may: session, keyring, limits, identity, working directory, program.
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -192,14 +191,8 @@ Result<void> run(const SetNoNewPrivileges&, Context&) { return sys::prctl_set_no
 
 Result<void> run(const SetCapabilities& op, Context&) { return apply_caps(op.sets); }
 
-Result<void> sweep_descriptors(const Context& ctx) {
-  return sys::close_range(3 + ctx.plan->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC);
-}
-
 Result<void> run(const Execute&, Context& ctx) {
   stop_ignoring(ctx.ignored_signals);
-  // With a filter it was done before that.
-  if (ctx.seccomp.empty()) TRY(sweep_descriptors(ctx));
   const Error error = sys::execve(ctx.program_path, ctx.plan->program.argv, ctx.env);
   return program_error(ctx.program_path, error.code);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the halves meet, and the last steps: terminal, seccomp, gate, hooks.
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -89,6 +90,8 @@ Result<void> run(const Meet& op, Context& ctx) {
 }
 
 Result<void> run(const OpenTerminal& op, Context& ctx) {
+  // A process that joined a container is in its root already.
+  if (!ctx.root.valid()) ctx.root = TRY(sys::open("/", O_PATH | O_DIRECTORY));
   const Pty pty = TRY(open_pty(ctx.root));
   if (op.rows != 0 || op.columns != 0) {
     winsize size{};
@@ -111,13 +114,6 @@ Result<void> run(const CompileSeccomp& op, Context& ctx) {
 }
 
 Result<void> run(const InstallSeccomp& op, Context& ctx) {
-  // Many profiles are older than close_range (Linux 5.9) and deny it.
-  TRY(sweep_descriptors(ctx));
-  if (op.with_privilege) {
-    sys::CapTriple caps = TRY(sys::capget());
-    caps.effective = caps.permitted;
-    TRY(sys::capset(caps));
-  }
   TRY(sys::seccomp_set_mode_filter(ctx.seccomp, op.flags));
   return {};
 }
@@ -135,6 +131,9 @@ Result<void> run(const WaitForStart&, Context& ctx) {
     return make_error(Kind::System, "channel: unexpected message before the start");
   }
   ctx.gate.reset();
+  // Ours are close-on-exec from birth; this is for what we could not know of. Now, because many
+  // seccomp profiles are older than close_range (Linux 5.9) and deny it.
+  TRY(sys::close_range(3 + ctx.plan->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC));
   return ctx.channel.send(MessageType::Starting);
 }
 

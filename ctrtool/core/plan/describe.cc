@@ -136,8 +136,8 @@ Named show(const BringUpLoopback&) { return {"bring_up_loopback", "bring up lo"}
 Named show(const SetHostname& op) { return {"set_hostname", "hostname " + quote(op.name)}; }
 Named show(const SetDomainname& op) { return {"set_domainname", "domainname " + quote(op.name)}; }
 Named show(const BecomeRoot& op) {
-  return {"become_root", strf("become uid %u, gid %u%s", op.uid, op.gid,
-                              op.clear_groups ? ", no groups" : "")};
+  return {"become_root",
+          strf("become uid %u, gid %u%s", op.uid, op.gid, op.clear_groups ? ", no groups" : "")};
 }
 Named show(const MakeCgroup& op) { return {"make_cgroup", "make cgroup " + quote(op.record.path)}; }
 Named show(const OpenCgroup& op) { return {"open_cgroup", "open cgroup " + quote(op.record.path)}; }

@@ -268,8 +268,6 @@ struct CompileSeccomp {  // parent
 };
 struct InstallSeccomp {
   unsigned flags = 0;  // SECCOMP_FILTER_FLAG_*
-  // Without no_new_privs the kernel wants CAP_SYS_ADMIN, which a change of user has made ineffective.
-  bool with_privilege = false;
 };
 struct SetCapabilities {
   CapSets sets;
@@ -309,8 +307,8 @@ using Op = std::variant<
     AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink,
     MakeDevice, MaskPath, MakeReadonly, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal,
     NewSession, ChownStdio, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits,
-    DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges, CompileSeccomp,
-    InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
+    DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges,
+    CompileSeccomp, InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
 
 // "mount_fs": the operation's name in plans.
 std::string_view op_name(const Op& op);

@@ -40,7 +40,8 @@ std::string_view to_string(Actor actor) {
 
 std::string_view to_string(Point point) {
   switch (point) {
-    case Point::UserMade: return "the user namespace is made";
+    case Point::UserMade:
+      return "the user namespace is made";
     case Point::IdsMapped:
       return "the IDs are mapped";
     case Point::CgroupMade:

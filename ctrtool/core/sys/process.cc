@@ -212,9 +212,11 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   // The command's name is in parentheses and may hold any byte: count from the last ')'.
   const std::size_t close = text.rfind(')');
   if (close == std::string_view::npos || close + 2 >= text.size()) return std::nullopt;
-  constexpr std::size_t kState = 0;       // field 3
-  constexpr std::size_t kParent = 1;      // field 4
-  constexpr std::size_t kStartTime = 19;  // field 22
+  constexpr std::size_t kState = 0;        // field 3
+  constexpr std::size_t kParent = 1;       // field 4
+  constexpr std::size_t kFlags = 6;        // field 9
+  constexpr std::size_t kStartTime = 19;   // field 22
+  constexpr std::uint64_t kExiting = 0x4;  // PF_EXITING of include/linux/sched.h
   // Not split(): this runs in every `state`, and there are 52 fields.
   std::string_view fields[kStartTime + 1];
   std::string_view rest = trim(text.substr(close + 2));
@@ -227,8 +229,9 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   if (fields[kState].size() != 1) return std::nullopt;
   const Result<pid_t> parent = parse_number<pid_t>(fields[kParent]);
   const Result<std::uint64_t> start = parse_number<std::uint64_t>(fields[kStartTime]);
-  if (!parent.ok() || !start.ok()) return std::nullopt;
-  return ProcStat{fields[kState].front(), *parent, *start};
+  const Result<std::uint64_t> flags = parse_number<std::uint64_t>(fields[kFlags]);
+  if (!parent.ok() || !start.ok() || !flags.ok()) return std::nullopt;
+  return ProcStat{fields[kState].front(), *parent, (*flags & kExiting) != 0, *start};
 }
 
 Result<std::optional<ProcStat>> proc_stat(pid_t pid) {

@@ -70,6 +70,7 @@ int exit_code(int wait_status);
 struct ProcStat {
   char state = '?';
   pid_t parent = 0;
+  bool exiting = false;          // PF_EXITING: it runs no code of its own any more
   std::uint64_t start_time = 0;  // clock ticks since boot, field 22
 };
 std::optional<ProcStat> parse_proc_stat(std::string_view text);

@@ -164,12 +164,12 @@ Result<Message> receive_message(BorrowedFd socket, std::size_t limit) {
   header.msg_controllen = control.size();
   ssize_t got = 0;
   while ((got = ::recvmsg(socket.raw(), &header, MSG_CMSG_CLOEXEC)) < 0) {
-    if (errno == EINTR) continue;
+    // A peer that closed without reading all leaves this error once, in front of what it has sent.
+    if (errno == EINTR || errno == ECONNRESET) continue;
     const int err = errno;
-    if (err == ECONNRESET) break;
     return sys_error(err, "receive a message on %s", show(socket).c_str());
   }
-  for (cmsghdr* part_header = CMSG_FIRSTHDR(&header); got >= 0 && part_header != nullptr;
+  for (cmsghdr* part_header = CMSG_FIRSTHDR(&header); part_header != nullptr;
        part_header = CMSG_NXTHDR(&header, part_header)) {
     if (part_header->cmsg_level != SOL_SOCKET || part_header->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t count = (part_header->cmsg_len - CMSG_LEN(0)) / sizeof(int);

@@ -148,7 +148,11 @@ Result<void> run(const MountFs& op, Context& ctx) {
   const bool more = op.copy_up || op.attrs != MountAttrs{};
   if (!more) return {};
   const UniqueFd top = TRY(open_in_root(ctx.root, op.at, O_PATH | O_DIRECTORY));
-  if (op.copy_up) TRY(copy_tree(covered, top));
+  if (op.copy_up) {
+    // A mode that was asked for is for the new directory, not what the old one happened to have.
+    if (op.data.find("mode=") == std::string::npos) TRY(copy_attributes(covered, top));
+    TRY(copy_tree(covered, top));
+  }
   return set_attrs(top, op.attrs);
 }
 

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// ID maps, mount options, capability sets, limits and signals from anybody: no crash, no message of
+// two lines, and what is accepted reads the same after it was printed.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "ctrtool/core/base/result.h"
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/caps.h"
+#include "ctrtool/core/kit/idmap.h"
+#include "ctrtool/core/kit/mount_options.h"
+#include "ctrtool/core/kit/rlimit.h"
+#include "ctrtool/core/kit/signals.h"
+
+namespace {
+
+template <typename T>
+bool accepted(const ctr::Result<T>& result) {
+  if (!result.ok()) CTR_ASSERT(result.error().message.find('\n') == std::string::npos);
+  return result.ok();
+}
+
+void id_map(std::string_view text) {
+  const ctr::Result<ctr::IdMap> map = ctr::IdMap::parse_words(text);
+  if (!accepted(map)) return;
+  CTR_ASSERT(*ctr::IdMap::parse(map->text()) == *map);
+  for (const ctr::IdRange& range : map->ranges()) {
+    CTR_ASSERT(map->to_inside(range.outside) == range.inside);
+    CTR_ASSERT(map->to_outside(range.inside + (range.count - 1)).has_value());
+  }
+  static_cast<void>(accepted(map->through(*map)));
+}
+
+void mount_id_maps(std::string_view text) {
+  const ctr::IdMap container = *ctr::IdMap::parse_words("0.1000.1:1.100000.65535");
+  static_cast<void>(accepted(ctr::parse_mount_id_maps(text, container, container)));
+}
+
+void mount_options(std::string_view text) {
+  std::vector<std::string> words;
+  for (const std::string_view word : ctr::split(text, ',')) words.emplace_back(word);
+  const ctr::Result<ctr::MountOptions> options = ctr::parse_mount_options(words);
+  if (!accepted(options)) return;
+  CTR_ASSERT(*ctr::parse_mount_options(ctr::mount_option_words(*options)) == *options);
+  static_cast<void>(accepted(ctr::check_bind_data(*options)));
+}
+
+void cap_set(std::string_view text) {
+  const ctr::Result<ctr::CapSet> set = ctr::parse_cap_set(text, ctr::CapSet(0x55), 40);
+  if (!accepted(set)) return;
+  CTR_ASSERT(*ctr::parse_cap_set(ctr::cap_names(*set), ctr::CapSet(), 40) == *set);
+}
+
+void rlimit(std::string_view text) { static_cast<void>(accepted(ctr::parse_rlimit(text))); }
+
+void signal(std::string_view text) {
+  const ctr::Result<int> number = ctr::parse_signal(text);
+  if (accepted(number)) CTR_ASSERT(*ctr::parse_signal(ctr::signal_name(*number)) == *number);
+}
+
+constexpr void (*kParsers[])(std::string_view) = {id_map,  mount_id_maps, mount_options,
+                                                  cap_set, rlimit,        signal};
+
+}  // namespace
+
+// The first byte picks the parser.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  kParsers[data[0] % std::size(kParsers)](text.substr(1));
+  return 0;
+}

@@ -52,7 +52,7 @@ Result<std::optional<NotifyRelay>> open_relay(const ContainerDir& dir) {
 Result<void> start_container(const CommandContext& context, const std::string& id) {
   const ContainerDir dir = TRY(StateRoot(state_root(context.options)).open(id));
   // Of two starts at once the second one finds the container running.
-  const UniqueFd lock = TRY(dir.lock());
+  UniqueFd lock = TRY(dir.lock());
   ContainerState state = TRY(dir.load());
   const Container container{dir, std::move(state)};
   TRY(check_startable(container));
@@ -62,6 +62,7 @@ Result<void> start_container(const CommandContext& context, const std::string& i
   std::optional<NotifyRelay> relay = TRY(open_relay(dir));
   TRY(ctr::release_gate(dir.gate_path(), *init));
   TRY(poststart(context, container));
+  lock.reset();  // it may be long until the program is ready, and it can be paused meanwhile
   if (relay.has_value()) TRY(relay->wait_until_ready(*init, container.state.init.pid));
   return {};
 }

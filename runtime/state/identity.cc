@@ -22,6 +22,12 @@ Result<std::string> read_boot_id() {
   return text;
 }
 
+// It does not change while we run: `list` asks for every container.
+const Result<std::string>& this_boot() {
+  static const Result<std::string> id = read_boot_id();
+  return id;
+}
+
 bool is_dead(const ProcStat& stat) { return stat.state == 'Z' || stat.state == 'X'; }
 
 }  // namespace
@@ -31,7 +37,7 @@ Result<ProcessIdentity> identify(pid_t pid) {
   if (!stat.has_value())
     return ctr::make_error(ctr::Kind::ChildDied, "process %d has ended already", pid);
   ProcessIdentity identity{pid, stat->start_time, {}};
-  identity.boot_id = TRY(read_boot_id());
+  identity.boot_id = TRY(this_boot());
   return identity;
 }
 
@@ -39,8 +45,8 @@ Result<bool> is_alive(const ProcessIdentity& identity) {
   if (identity.pid <= 0) return false;
   const std::optional<ProcStat> stat = TRY(ctr::sys::proc_stat(identity.pid));
   if (!stat.has_value() || is_dead(*stat) || stat->start_time != identity.start_time) return false;
-  const std::string boot_id = TRY(read_boot_id());
-  return boot_id == identity.boot_id;
+  const std::string now = TRY(this_boot());
+  return now == identity.boot_id;
 }
 
 Result<std::optional<UniqueFd>> open_process(const ProcessIdentity& identity) {

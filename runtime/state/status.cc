@@ -17,7 +17,8 @@ using ctr::UniqueFd;
 // remove the file.
 Result<bool> waits_at_gate(const ContainerDir& dir) {
   const std::string gate = dir.gate_path();
-  if (!ctr::sys::faccessat(ctr::kCwd, gate, F_OK).ok()) return false;
+  const bool made = TRY(ctr::sys::exists(ctr::kCwd, gate));
+  if (!made) return false;
   return ctr::gate_waits(gate);
 }
 

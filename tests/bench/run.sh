@@ -40,7 +40,8 @@ for applet in sh true sleep; do ln -s busybox $bundle/rootfs/bin/$applet; done
 config() {
   mkdir -p "$1"
   (cd "$1" && rm -f config.json && "$OCICTR" spec) || exit 1
-  sed -i -e 's/"terminal": *true/"terminal": false/' -e "s|\"path\": *\"rootfs\"|\"path\": \"$bundle/rootfs\"|" \
+  # Older peers refuse versions they do not know; nothing newer is used.
+  sed -i -e 's/"ociVersion": *"[^"]*"/"ociVersion": "1.0.2"/' -e 's/"terminal": *true/"terminal": false/' -e "s|\"path\": *\"rootfs\"|\"path\": \"$bundle/rootfs\"|" \
     -e "s|\"linux\": *{|\"linux\": { \"cgroupsPath\": \"/$group/$(basename "$1")\",|" "$1/config.json"
   tr '\n' ' ' <"$1/config.json" | sed "s|\"args\": *\[[^]]*\]|\"args\": [$2]|" >"$1/new" && mv "$1/new" "$1/config.json"
 }

@@ -53,7 +53,6 @@ class Supervisor {
       : gate_(gate), container_(container), relay_(std::move(relay)), window_(our_terminal()) {}
 
   Result<int> run() {
-    resize();
     while (!finished()) {
       TRY(wait_for_something());
       if (status_.has_value() && relay_.has_value()) relay_->program_ended();

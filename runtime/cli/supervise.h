@@ -37,7 +37,7 @@ ctr::Result<void> become_subreaper();
 struct Supervised {
   pid_t pid;  // our child
   ctr::BorrowedFd pidfd;
-  ctr::UniqueFd terminal = {};    // the master, if there is a terminal
+  ctr::UniqueFd terminal = {};    // the master, if there is a terminal; has its first size already
   NotifyRelay* notify = nullptr;  // if there is a service manager to talk to
 };
 

@@ -64,6 +64,10 @@ struct ProcessPlan {
   std::string keyring;  // empty: none is joined
 };
 void add_process(Work& work, const ProcessPlan& process);
+void add_scheduling(Work& work, const ProcessPlan& process);  // scheduling.cc
+// execCPUAffinity: `at` is what the process object is called; before and after it joins the cgroup.
+void add_initial_affinity(Work& work, const Process& process, const Pointer& at);
+void add_final_affinity(Work& work, const Process& process, const Pointer& at);
 void report_unsupported(Work& work);  // unsupported.cc: what a later version will do
 
 // seccomp.cc

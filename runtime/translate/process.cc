@@ -114,9 +114,6 @@ void refuse_labels(Work& work, const ProcessPlan& plan) {
   };
   refuse(!process.apparmorProfile.empty(), "apparmorProfile");
   refuse(!process.selinuxLabel.empty(), "selinuxLabel");
-  refuse(process.scheduler.has_value(), "scheduler");
-  refuse(process.ioPriority.has_value(), "ioPriority");
-  refuse(process.execCPUAffinity.has_value() && !plan.is_init, "execCPUAffinity");
 }
 
 // The filter is the last thing. Without no_new_privs loading it needs CAP_SYS_ADMIN, which the
@@ -158,6 +155,7 @@ void add_process(Work& work, const ProcessPlan& plan) {
   work.plan.program = {process.args, environment(process, work.options.extra_env)};
 
   if (plan.is_init && !process.terminal) work.child(Phase::Process, ctr::NewSession{});
+  add_scheduling(work, plan);
   if (!plan.keyring.empty()) work.child(Phase::Process, ctr::JoinSessionKeyring{plan.keyring});
   if (!process.terminal)
     work.child(Phase::Process, ctr::ChownStdio{process.user.uid, process.user.gid},

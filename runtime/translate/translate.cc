@@ -240,7 +240,9 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   if (by_parent) work.parent(Phase::Namespaces, ctr::EnterPidNamespace{});
   work.parent(Phase::Namespaces, ctr::Clone{0});
   add_privileged_attributes(work, process, Pointer());
+  add_initial_affinity(work, process, Pointer());
   if (target.cgroup.has_value()) work.child(Phase::Cgroup, ctr::JoinCgroup{});
+  add_final_affinity(work, process, Pointer());
   // The pid namespace last: whoever is inside sees us only when nothing of the host is left.
   const int direct = target.namespaces & ~CLONE_NEWPID;
   if (direct != 0) work.child(Phase::Namespaces, ctr::JoinProcess{direct});

@@ -15,8 +15,6 @@ void report_unsupported(Work& work) {
   const Linux& config = work.spec.linux_;
   refuse(work, !config.mountLabel.empty(), "/linux/mountLabel");
   refuse(work, config.intelRdt.has_value(), "/linux/intelRdt");
-  refuse(work, config.memoryPolicy.has_value(), "/linux/memoryPolicy");
-  refuse(work, config.personality.has_value(), "/linux/personality");
   refuse(work, !config.netDevices.empty(), "/linux/netDevices");
 }
 

@@ -119,6 +119,24 @@ Result<void> run(const ChownStdio& op, Context&) {
   return {};
 }
 
+Result<void> run(const SetScheduler& op, Context&) { return sys::sched_setattr(0, op.attr); }
+
+Result<void> run(const SetIoPriority& op, Context&) {
+  constexpr int kProcess = 1;  // IOPRIO_WHO_PROCESS
+  return sys::ioprio_set(kProcess, 0, op.value);
+}
+
+Result<void> run(const SetAffinity& op, Context&) { return sys::sched_setaffinity(0, op.cpus); }
+
+Result<void> run(const SetPersonality& op, Context&) {
+  TRY(sys::personality(op.persona));
+  return {};
+}
+
+Result<void> run(const SetMemoryPolicy& op, Context&) {
+  return sys::set_mempolicy(op.mode, op.nodes);
+}
+
 Result<void> run(const JoinSessionKeyring& op, Context&) {
   const Result<std::int32_t> ring = sys::keyctl_join_session_keyring(op.name);
   // No keyrings in this kernel, denied by a filter around us, or the quota is used up: the program

@@ -26,7 +26,9 @@ bool maps_everything(const std::string& uid_map) {
 
 }  // namespace
 
-bool HostFacts::privileged() const { return initial_user_namespace && effective.has(CAP_SYS_ADMIN); }
+bool HostFacts::privileged() const {
+  return initial_user_namespace && effective.has(CAP_SYS_ADMIN);
+}
 
 Result<HostFacts> read_host_facts() {
   HostFacts facts;

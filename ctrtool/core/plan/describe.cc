@@ -78,9 +78,9 @@ std::string attrs(const MountAttrs& attrs, unsigned long flags = 0) {
 
 std::string id_ranges(const IdMap& map) { return map.empty() ? "unmapped" : map.words(); }
 
-std::string groups(const std::vector<gid_t>& list) {
+std::string numbers(const std::vector<unsigned>& list) {
   std::string out;
-  for (const gid_t gid : list) out += strf("%s%u", out.empty() ? "" : ",", gid);
+  for (const unsigned number : list) out += strf("%s%u", out.empty() ? "" : ",", number);
   return out.empty() ? "none" : out;
 }
 
@@ -207,6 +207,23 @@ Named show(const NewSession&) { return {"new_session", "new session"}; }
 Named show(const ChownStdio& op) {
   return {"chown_stdio", strf("fds 0 to 2 to %u:%u", op.uid, op.gid)};
 }
+Named show(const SetScheduler& op) {
+  return {"set_scheduler", strf("scheduler policy %u, nice %d, priority %u", op.attr.policy,
+                                op.attr.nice, op.attr.priority)};
+}
+Named show(const SetIoPriority& op) {
+  constexpr int kClassShift = 13;
+  return {"set_io_priority", strf("I/O priority class %d, %d", op.value >> kClassShift,
+                                  op.value & ((1 << kClassShift) - 1))};
+}
+Named show(const SetAffinity& op) { return {"set_affinity", "CPUs " + numbers(op.cpus)}; }
+Named show(const SetPersonality& op) {
+  return {"set_personality", strf("personality 0x%lx", op.persona)};
+}
+Named show(const SetMemoryPolicy& op) {
+  return {"set_memory_policy", strf("memory policy 0x%x, nodes %s", static_cast<unsigned>(op.mode),
+                                    numbers(op.nodes).c_str())};
+}
 Named show(const JoinSessionKeyring& op) {
   return {"join_session_keyring", "session keyring " + quote(op.name)};
 }
@@ -222,7 +239,7 @@ Named show(const DropBounding& op) {
 }
 Named show(const SetUser& op) {
   return {"set_user", strf("user %u:%u, groups %s, umask %04o", op.uid, op.gid,
-                           op.set_groups ? groups(op.groups).c_str() : "as they are", op.umask)};
+                           op.set_groups ? numbers(op.groups).c_str() : "as they are", op.umask)};
 }
 Named show(const ChangeDirectory& op) { return {"change_directory", "chdir to " + quote(op.at)}; }
 Named show(const SetHome& op) { return {"set_home", strf("HOME of uid %u", op.uid)}; }

@@ -22,6 +22,7 @@
 #include "ctrtool/core/kit/idmap.h"
 #include "ctrtool/core/kit/rlimit.h"
 #include "ctrtool/core/kit/seccomp.h"
+#include "ctrtool/core/sys/cred.h"
 
 namespace ctr {
 
@@ -230,6 +231,22 @@ struct ChownStdio {
   uid_t uid;
   gid_t gid;
 };
+struct SetScheduler {
+  sys::SchedAttr attr;
+};
+struct SetIoPriority {
+  int value;  // class << 13 | priority, as ioprio_set(2) wants it
+};
+struct SetAffinity {
+  std::vector<unsigned> cpus;
+};
+struct SetPersonality {
+  unsigned long persona;
+};
+struct SetMemoryPolicy {
+  int mode;  // MPOL_*, with MPOL_F_*
+  std::vector<unsigned> nodes;
+};
 struct JoinSessionKeyring {
   std::string name;
 };
@@ -300,15 +317,17 @@ struct RunHooks {
   std::vector<Hook> hooks;
 };
 
-using Op = std::variant<
-    Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare, CloneAgain,
-    SetTimeOffsets, BringUpLoopback, SetHostname, SetDomainname, BecomeRoot, MakeCgroup, OpenCgroup,
-    LimitCgroup, JoinCgroup, UnshareCgroup, DelegateCgroup, SetPropagation, BindRoot, OpenSource,
-    AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink,
-    MakeDevice, MaskPath, MakeReadonly, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal,
-    NewSession, ChownStdio, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits,
-    DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges,
-    CompileSeccomp, InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
+using Op =
+    std::variant<Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare,
+                 CloneAgain, SetTimeOffsets, BringUpLoopback, SetHostname, SetDomainname,
+                 BecomeRoot, MakeCgroup, OpenCgroup, LimitCgroup, JoinCgroup, UnshareCgroup,
+                 DelegateCgroup, SetPropagation, BindRoot, OpenSource, AttachMount, BindMount,
+                 MountFs, MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink, MakeDevice,
+                 MaskPath, MakeReadonly, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal,
+                 NewSession, ChownStdio, SetScheduler, SetIoPriority, SetAffinity, SetPersonality,
+                 SetMemoryPolicy, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits,
+                 DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges,
+                 CompileSeccomp, InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
 
 // "mount_fs": the operation's name in plans.
 std::string_view op_name(const Op& op);

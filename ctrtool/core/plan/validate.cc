@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/core/plan/validate.h"
+
+#include <set>
+
+#include "ctrtool/core/base/strf.h"
+
+namespace ctr {
+namespace {
+
+using Findings = std::vector<std::string>;
+
+template <typename T>
+std::size_t count(const ContainerPlan& plan) {
+  std::size_t found = 0;
+  for (const Step& step : plan.steps) found += std::holds_alternative<T>(step.op) ? 1 : 0;
+  return found;
+}
+
+// There is one child, and it does nothing before it exists.
+void check_clone(const ContainerPlan& plan, Findings& out) {
+  if (count<Clone>(plan) != 1) out.push_back("a plan clones exactly once");
+  for (const Step& step : plan.steps) {
+    if (std::holds_alternative<Clone>(step.op)) return;
+    if (step.actor != Actor::Parent)
+      out.push_back("a step of the child before the clone: " + describe(step.op));
+  }
+}
+
+// Both halves pass the same points in the same order, or they wait for each other for ever.
+void check_meets(const ContainerPlan& plan, Findings& out) {
+  int last = 0;
+  for (const Step& step : plan.steps) {
+    const Meet* const meet = std::get_if<Meet>(&step.op);
+    if (meet == nullptr) continue;
+    const int point = static_cast<int>(meet->point);
+    if (step.actor != Actor::Both) out.push_back(strf("only one half passes point #%d", point));
+    if (point <= last) out.push_back(strf("point #%d after point #%d", point, last));
+    last = point;
+  }
+}
+
+// A detached source is attached exactly once, after it was opened.
+void check_slots(const ContainerPlan& plan, Findings& out) {
+  std::set<unsigned> open;
+  for (const Step& step : plan.steps) {
+    if (const OpenSource* source = std::get_if<OpenSource>(&step.op)) open.insert(source->slot);
+    const AttachMount* const attach = std::get_if<AttachMount>(&step.op);
+    if (attach != nullptr && open.erase(attach->slot) == 0)
+      out.push_back(strf("source %u is attached but not open", attach->slot));
+  }
+  for (const unsigned slot : open) out.push_back(strf("source %u is never attached", slot));
+}
+
+bool needs_the_host(const Op& op) {
+  return std::holds_alternative<BindMount>(op) || std::holds_alternative<OpenSource>(op) ||
+         std::holds_alternative<MountFs>(op) || std::holds_alternative<MaskPath>(op) ||
+         std::holds_alternative<MakeReadonly>(op) || std::holds_alternative<MakeDevice>(op) ||
+         std::holds_alternative<WriteSysctl>(op) || std::holds_alternative<BindRoot>(op);
+}
+
+// Behind the pivot nothing of the host is in sight: not its paths, not its /proc.
+void check_pivot(const ContainerPlan& plan, Findings& out) {
+  bool pivoted = false;
+  for (const Step& step : plan.steps) {
+    pivoted = pivoted || std::holds_alternative<PivotRoot>(step.op) ||
+              std::holds_alternative<ChangeRoot>(step.op);
+    if (pivoted && needs_the_host(step.op))
+      out.push_back("needs the host, but comes after the pivot: " + describe(step.op));
+  }
+}
+
+// What can fail is done before the start is waited for; what confines comes after, and the program
+// last.
+void check_end(const ContainerPlan& plan, Findings& out) {
+  if (plan.steps.empty() || !std::holds_alternative<Execute>(plan.steps.back().op))
+    out.push_back("a plan ends by executing the program");
+  if (count<WaitForStart>(plan) != 1) out.push_back("a plan waits for the start exactly once");
+  if (plan.program.argv.empty()) out.push_back("there is no program");
+}
+
+}  // namespace
+
+std::vector<std::string> validate(const ContainerPlan& plan) {
+  Findings out;
+  check_clone(plan, out);
+  check_meets(plan, out);
+  check_slots(plan, out);
+  check_pivot(plan, out);
+  check_end(plan, out);
+  return out;
+}
+
+}  // namespace ctr

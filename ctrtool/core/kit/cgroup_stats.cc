@@ -7,6 +7,7 @@
 
 #include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/number_list.h"
 #include "ctrtool/core/kit/cgroup_dir.h"
 #include "ctrtool/core/sys/file.h"
 
@@ -305,17 +306,8 @@ std::vector<BlockIoEntry> parse_io_stat(std::string_view text, std::string_view 
 }
 
 std::vector<unsigned> parse_cpu_list(std::string_view text) {
-  constexpr unsigned kMost = 1U << 16;
-  std::vector<unsigned> list;
-  for (const std::string_view range : split(text, ',')) {
-    const std::size_t dash = range.find('-');
-    const Result<std::uint64_t> first = parse_u64(range.substr(0, dash), kMost);
-    const Result<std::uint64_t> last =
-        dash == std::string_view::npos ? first : parse_u64(range.substr(dash + 1), kMost);
-    if (!first.ok() || !last.ok() || list.size() > kMost) return {};
-    for (std::uint64_t i = *first; i <= *last; ++i) list.push_back(static_cast<unsigned>(i));
-  }
-  return list;
+  Result<std::vector<unsigned>> list = parse_number_list(text);
+  return list.ok() ? std::move(list).value() : std::vector<unsigned>();
 }
 
 CgroupStats read_cgroup_stats(const Cgroup& cgroup) {

@@ -614,6 +614,39 @@ NS_TEST(Cgroup, EnablesAControllerOnTheV2SideWhenALimitWantsIt) {
   });
 }
 
+// What systemd does as a container's init: itself in one child, controllers for the others.
+NS_TEST(Cgroup, ADividedOneIsEnteredWhereItsProcessIs) {
+  on_each_layout([](const CgroupLayout& layout, const std::string& path) {
+    const ctr::CgroupHierarchy* hugetlb = layout.find("hugetlb");
+    if (hugetlb == nullptr || hugetlb->version != CgroupVersion::V2) return;
+    const std::string control = hugetlb->mountpoint + "/cgroup.subtree_control";
+    const bool was_on = support::contains(support::read_file(control), "hugetlb");
+    const std::string dir = hugetlb->mountpoint + path;
+    Cgroup cgroup = make(layout, path);
+    ASSERT_TRUE(support::write_file(control, "+hugetlb"));
+    const pid_t init = start_in(cgroup, sleep_forever);
+    ASSERT_EQ(::mkdir((dir + "/init").c_str(), 0755), 0);
+    ASSERT_TRUE(support::write_file(dir + "/init/cgroup.procs", std::to_string(init)));
+    ASSERT_TRUE(support::write_file(dir + "/cgroup.subtree_control", "+hugetlb"));
+    EXPECT_FALSE(ctr::sys::clone3(CLONE_INTO_CGROUP, cgroup.v2_dir()).ok());
+
+    auto again = Cgroup::open(layout, cgroup.record());
+    ASSERT_OK(again);
+    const auto member = ctr::sys::pidfd_open(init);
+    ASSERT_OK(member);
+    ASSERT_OK(again->follow(*member));
+    const pid_t second = start_in(*again, sleep_forever);
+    EXPECT_THAT(support::read_file(strf("/proc/%d/cgroup", second)),
+                HasSubstr("0::" + path + "/init\n"));
+    EXPECT_THAT(*cgroup.procs(), ElementsAre(init, second));
+    ASSERT_OK(cgroup.kill_all(SIGKILL));
+    EXPECT_TRUE(ends_by(init, SIGKILL));
+    EXPECT_TRUE(ends_by(second, SIGKILL));
+    ASSERT_OK(cgroup.remove());
+    if (!was_on) support::write_file(control, "-hugetlb");
+  });
+}
+
 NS_TEST(Cgroup, AUserWithoutRightsGetsAnAnswerToTell) {
   on_each_layout([](const CgroupLayout& layout, const std::string& path) {
     const auto record = Cgroup::survey(layout, path);

@@ -234,6 +234,21 @@ std::vector<std::string> delegated_files() {
   return files;
 }
 
+Result<std::string> pid_text(BorrowedFd pidfd) {
+  const std::string info = TRY(sys::read_file_at(kCwd, strf("/proc/self/fdinfo/%d", pidfd.raw())));
+  return std::string(value_of_key(info, "Pid:"));
+}
+
+// Empty when the process has ended, or sits in no v2 cgroup.
+Result<std::string> v2_path_of(BorrowedFd pidfd) {
+  const std::string pid = TRY(pid_text(pidfd));
+  const std::string text = TRY(read_cgroup_file("/proc/" + pid, "cgroup"));
+  const std::vector<CgroupMembership> members = TRY(parse_proc_cgroup(text));
+  for (const CgroupMembership& member : members)
+    if (member.controllers.empty()) return member.path;
+  return std::string();
+}
+
 // The memory hierarchy is joined last: what is done before is not charged to the container.
 std::vector<const Cgroup::Place*> v1_places_in_joining_order(
     const std::vector<Cgroup::Place>& places) {
@@ -320,6 +335,18 @@ Result<Cgroup> Cgroup::open(const CgroupLayout& layout, const CgroupRecord& reco
     if (dir.has_value()) cgroup.v2_dir_ = std::move(*dir);
   }
   return cgroup;
+}
+
+Result<void> Cgroup::follow(BorrowedFd member_pidfd) {
+  for (const Place& place : places_) {
+    if (place.hierarchy.version != CgroupVersion::V2) continue;
+    const std::string passed_on = TRY(read_cgroup_file(place.dir, "cgroup.subtree_control"));
+    if (passed_on.empty()) return {};
+    const std::string path = TRY(v2_path_of(member_pidfd));
+    if (path == record_.path || !cgroup_contains(record_.path, path)) return {};
+    v2_dir_ = TRY(sys::open(place.hierarchy.mountpoint + path, O_PATH | O_DIRECTORY));
+  }
+  return {};
 }
 
 Result<void> Cgroup::create_v1() {

@@ -61,6 +61,10 @@ class Cgroup {
   const std::vector<Place>& places() const { return places_; }
   // For CLONE_INTO_CGROUP; not valid where there is no v2 hierarchy.
   BorrowedFd v2_dir() const { return v2_dir_.borrow(); }
+  // A v2 cgroup that passes controllers on to cgroups below it takes no processes. A container
+  // that has divided its own so (systemd does) is entered where `member`, one of its processes,
+  // is: v2_dir() becomes that directory.
+  Result<void> follow(BorrowedFd member_pidfd);
 
   // The other hierarchies. If it fails, remove() takes away what it has made.
   Result<void> create_v1();

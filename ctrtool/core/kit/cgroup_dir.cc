@@ -109,7 +109,8 @@ Result<std::string> read_cgroup_file(const std::string& dir, const char* file) {
 
 std::string_view value_of_key(std::string_view text, std::string_view key) {
   for (const std::string_view line : split(text, '\n'))
-    if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ' ')
+    if (line.size() > key.size() && line.starts_with(key) &&
+        (line[key.size()] == ' ' || line[key.size()] == '\t'))
       return trim(line.substr(key.size() + 1));
   return {};
 }

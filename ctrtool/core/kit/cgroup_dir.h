@@ -29,7 +29,8 @@ Result<void> remove_cgroup(const std::string& dir);
 
 // The whole file without the end of line; empty when it, or the cgroup, is gone.
 Result<std::string> read_cgroup_file(const std::string& dir, const char* file);
-// "1" for "populated" in "populated 1\nfrozen 0\n"; empty when there is no such key.
+// "1" for "populated" in "populated 1\nfrozen 0\n" (or with a tab); empty when there is no such
+// key.
 std::string_view value_of_key(std::string_view text, std::string_view key);
 
 // Processes directly in `dir`, in the kernel's order; those it shows as 0 are left out.

@@ -3,7 +3,6 @@
 #include <sched.h>
 #include <sys/mount.h>
 
-#include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/mount_options.h"
 #include "ctrtool/core/sys/compat.h"
@@ -149,7 +148,7 @@ class MountPlanner {
     op.type = mount.type;
     op.source = mount.source.empty() ? mount.type : mount.source;
     op.flags = options.flags;
-    op.data = mount.type == "devpts" ? devpts_data(options.data) : options.data;
+    op.data = options.data;
     op.attrs = attrs_of(options);
     op.copy_up = options.tmpcopyup;
     op.real_directory = mount.type == "proc" || mount.type == "sysfs";
@@ -178,24 +177,6 @@ class MountPlanner {
     if (type == "proc" && !work_.new_namespace(NamespaceType::Pid)) return "/proc";
     if (type == "mqueue" && !work_.new_namespace(NamespaceType::Ipc)) return "/dev/mqueue";
     return {};
-  }
-
-  // gid=5 is the tty group of most images; a map without it would make the mount fail (EINVAL).
-  std::string devpts_data(const std::string& data) const {
-    if (!work_.new_namespace(NamespaceType::User)) return data;
-    std::vector<std::string> kept;
-    for (const std::string_view option : ctr::split(data, ',')) {
-      const bool gid = option.starts_with("gid=");
-      const ctr::Result<std::uint32_t> id = ctr::parse_id(gid ? option.substr(4) : "x");
-      if (gid && id.ok() && !mapped_gid(*id)) continue;
-      kept.emplace_back(option);
-    }
-    return ctr::join(kept, ",");
-  }
-  bool mapped_gid(std::uint32_t gid) const {
-    for (const IdMapping& map : work_.spec.linux_.gidMappings)
-      if (gid >= map.containerID && gid - map.containerID < map.size) return true;
-    return false;
   }
 
   Work& work_;

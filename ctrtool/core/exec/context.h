@@ -39,6 +39,7 @@ struct Context {
   UniqueFd child_pidfd;
 
   // Child.
+  bool setgroups_denied = false;       // in the joined user namespace, by whoever made it
   UniqueFd proc;                       // the host's /proc, seen to be a procfs
   UniqueFd root;                       // the container's root mount
   UniqueFd late_cgroup;                // `tasks` of the memory hierarchy, written last

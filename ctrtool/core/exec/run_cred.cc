@@ -177,10 +177,11 @@ Result<void> run(const DropBounding& op, Context&) {
   return drop_bounding(op.keep, last);
 }
 
-Result<void> run(const SetUser& op, Context&) {
+Result<void> run(const SetUser& op, Context& ctx) {
   sys::umask(op.umask);
   TRY(keep_caps());
-  if (op.set_groups) TRY(sys::setgroups(op.groups));
+  const bool none_to_set = op.groups.empty() && ctx.setgroups_denied;
+  if (op.set_groups && !none_to_set) TRY(sys::setgroups(op.groups));
   TRY(sys::setresgid(op.gid, op.gid, op.gid));
   TRY(sys::setresuid(op.uid, op.uid, op.uid));
   return guard_against_orphaning();

@@ -53,6 +53,17 @@ Result<void> run_helper(const std::string& name, pid_t pid, const IdMap& map) {
   return {};
 }
 
+// A user namespace made by an ordinary user has given setgroups up (user_namespaces(7)): whoever
+// joins it keeps his groups, which mean nothing inside.
+Result<void> clear_groups(Context& ctx) {
+  const Result<void> cleared = sys::setgroups({});
+  if (cleared.ok() || cleared.error().code != EPERM) return cleared;
+  const BorrowedFd proc = TRY(trusted_proc(ctx));
+  const std::string allowed = TRY(sys::read_file_at(proc, "self/setgroups"));
+  ctx.setgroups_denied = allowed == "deny\n";
+  return ctx.setgroups_denied ? Result<void>() : cleared;
+}
+
 }  // namespace
 
 Result<void> run(const MapIds& op, Context& ctx) {
@@ -67,8 +78,8 @@ Result<void> run(const MapIds& op, Context& ctx) {
   return {};
 }
 
-Result<void> run(const BecomeRoot& op, Context&) {
-  if (op.clear_groups) TRY(sys::setgroups({}));
+Result<void> run(const BecomeRoot& op, Context& ctx) {
+  if (op.clear_groups) TRY(clear_groups(ctx));
   TRY(sys::setresgid(op.gid, op.gid, op.gid));
   TRY(sys::setresuid(op.uid, op.uid, op.uid));
   return guard_against_orphaning();

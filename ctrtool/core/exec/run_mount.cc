@@ -76,6 +76,21 @@ Result<void> mount_on(BorrowedFd target, const std::string& source, const std::s
   return sys::mount(source, ".", type, flags, data);
 }
 
+std::string without_gid(const std::string& data) {
+  std::vector<std::string> kept;
+  for (const std::string_view option : split(data, ','))
+    if (!option.starts_with("gid=")) kept.emplace_back(option);
+  return join(kept, ",");
+}
+
+// gid=5, the tty group of most images, is EINVAL in a user namespace that does not map it.
+Result<void> mount_fs_on(BorrowedFd target, const MountFs& op) {
+  Result<void> mounted = mount_on(target, op.source, op.type, op.flags, op.data);
+  if (mounted.ok() || mounted.error().code != EINVAL || op.type != "devpts") return mounted;
+  const std::string data = without_gid(op.data);
+  return data == op.data ? mounted : mount_on(target, op.source, op.type, op.flags, data);
+}
+
 Result<UniqueFd> fs_target(BorrowedFd root, const MountFs& op) {
   Result<UniqueFd> target = ensure_in_root(root, op.at, Missing::Directory, 0755,
                                            op.real_directory ? Follow::Never : Follow::Yes);
@@ -139,7 +154,7 @@ Result<void> run(const MountFs& op, Context& ctx) {
   const UniqueFd target = TRY(fs_target(ctx.root, op));
   UniqueFd covered;
   if (op.copy_up) covered = TRY(sys::openat(target, ".", O_RDONLY | O_DIRECTORY));
-  const Result<void> mounted = mount_on(target, op.source, op.type, op.flags, op.data);
+  const Result<void> mounted = mount_fs_on(target, op);
   if (!mounted.ok()) {
     const bool denied = mounted.error().code == EPERM || mounted.error().code == EACCES;
     if (!denied || op.else_bind.empty()) return mounted;

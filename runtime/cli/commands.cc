@@ -49,11 +49,13 @@ ctr::Result<void> protect_executable(const Words& words, char* const* argv) {
 
 // A reader that went away (a hook that ignores its stdin) and a file size limit must be errors we
 // can report and clean up after, not our death. Inherited by execve, so the executor sets every
-// signal back to its default for the container's processes. And a caller's umask of 777 must not
-// make directories that we cannot enter.
+// signal back to its default for the container's processes. Of a caller that ignores its children
+// we would inherit that the kernel reaps ours, and takes their exit status away. And a caller's
+// umask of 777 must not make directories that we cannot enter.
 void prepare_process() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
+  ::signal(SIGCHLD, SIG_DFL);
   ::umask(022);
 }
 

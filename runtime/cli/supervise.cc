@@ -132,8 +132,6 @@ class Supervisor {
 }  // namespace
 
 Result<SignalGate> SignalGate::close() {
-  // A caller that ignores SIGCHLD would have the kernel reap for us, and the status lost.
-  TRY(sys::set_disposition(SIGCHLD, SIG_DFL));
   sigset_t all;
   ::sigfillset(&all);
   ctr::UniqueFd fd = TRY(sys::signalfd(all));

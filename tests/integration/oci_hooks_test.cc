@@ -226,6 +226,18 @@ OCI_TEST(Hooks, TimeoutKills) {
   EXPECT_TRUE(contains(outcome.err, "time")) << outcome.err;
 }
 
+OCI_TEST(Hooks, MayRunForACallerThatIgnoresItsChildren) {
+  Bundle bundle;
+  HookLog hooks(bundle);
+  hooks.add("createRuntime");
+  hooks.add("createContainer");
+  Command command = runtime_command({"create", "--bundle", bundle.path(), bundle.id()});
+  command.argv.insert(command.argv.begin(), {"/bin/sh", "-c", "trap '' CHLD; exec \"$@\"", "sh"});
+  EXPECT_STATUS(run(command), 0);
+  EXPECT_EQ(hooks.order(), "createRuntime createContainer ");
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+}
+
 OCI_TEST(Hooks, NeedNotReadTheirInput) {
   Bundle bundle;
   bundle.set("/annotations", R"({"big":")" + std::string(200000, 'x') + R"("})");

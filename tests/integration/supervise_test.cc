@@ -139,13 +139,6 @@ NS_TEST(Supervise, LosesNoSignalOfBeforeTheStart) {
   EXPECT_EQ(runtime.wait(), 128 + SIGTERM);
 }
 
-NS_TEST(Supervise, ACallerThatIgnoresChildrenLosesNoStatus) {
-  ::signal(SIGCHLD, SIG_IGN);
-  Runtime runtime("exit 3", Tty::No);
-  ::signal(SIGCHLD, SIG_DFL);
-  EXPECT_EQ(runtime.wait(), 3);
-}
-
 NS_TEST(Supervise, ReapsOrphans) {
   EXPECT_EQ(
       Runtime("for i in 1 2 3 4 5 6 7 8; do (true &); done; sleep 0.2; exit 4", Tty::No).wait(), 4);

@@ -66,7 +66,12 @@ Result<void> Runner::run(ctr::HookStage stage, const std::vector<Hook>& hooks, p
   if (hooks.empty()) return {};
   const Stage& info = find_stage(stage);
   const std::string state = options_.state(info.status, container_pid);
-  for (std::size_t i = 0; i < hooks.size(); ++i) TRY(run_one(info, hooks[i], i, state, host_root));
+  for (std::size_t i = 0; i < hooks.size(); ++i) {
+    Result<void> done = run_one(info, hooks[i], i, state, host_root);
+    if (done.ok()) continue;
+    done.error().kind = Kind::HookFailed;
+    return done;
+  }
   return {};
 }
 

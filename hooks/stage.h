@@ -29,13 +29,14 @@ struct Stage {
   std::string_view status;  // in the state that the hook reads
 };
 
-// In the order of a container's life, which is also that of the enumeration.
+// In the order of a container's life, which is also that of the enumeration. "created" already while
+// `create` is at work: the hooks come after step 2 of the lifecycle, where runtime.md puts it.
 inline constexpr std::array<Stage, 6> kStages{{
-    {ctr::HookStage::Prestart, By::Create, Where::Host, "pivot_root", OnFailure::Abort, "creating"},
+    {ctr::HookStage::Prestart, By::Create, Where::Host, "pivot_root", OnFailure::Abort, "created"},
     {ctr::HookStage::CreateRuntime, By::Create, Where::Host, "pivot_root", OnFailure::Abort,
-     "creating"},
+     "created"},
     {ctr::HookStage::CreateContainer, By::Init, Where::Container, "pivot_root", OnFailure::Abort,
-     "creating"},
+     "created"},
     {ctr::HookStage::StartContainer, By::Init, Where::Inside, "execve", OnFailure::Abort,
      "created"},
     {ctr::HookStage::Poststart, By::Start, Where::Host, "start returns", OnFailure::Abort,

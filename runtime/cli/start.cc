@@ -11,6 +11,8 @@
 namespace oci::cli {
 namespace {
 
+using ctr::BorrowedFd;
+using ctr::Kind;
 using ctr::Result;
 using ctr::UniqueFd;
 
@@ -30,9 +32,14 @@ Result<void> check_startable(const Container& container) {
   return wrong_status(container, status, "cannot start an already running container");
 }
 
-// The specification wants the container stopped and destroyed when a poststart hook fails.
-Result<void> poststart(const CommandContext& context, const Container& container) {
-  Result<void> done = run_poststart_hooks(container);
+// The specification wants the container stopped and destroyed when a startContainer or poststart
+// hook fails (runtime.md, "Lifecycle", 7 and 9). When its program cannot be executed, it is left as
+// one that has stopped.
+Result<void> run_or_destroy(const CommandContext& context, const Container& container,
+                            BorrowedFd init) {
+  Result<void> done = ctr::release_gate(container.dir.gate_path(), init);
+  if (!done.ok() && done.error().kind != Kind::HookFailed) return done;
+  if (done.ok()) done = run_poststart_hooks(container);
   if (done.ok()) return done;
   const Result<void> destroyed = destroy_container(context, container);
   if (!destroyed.ok()) done.error().message += "; then: " + destroyed.error().message;
@@ -60,8 +67,7 @@ Result<void> start_container(const CommandContext& context, const std::string& i
   if (!init.has_value())
     return wrong_status(container, Status::Stopped, "cannot start a container that has stopped");
   std::optional<NotifyRelay> relay = TRY(open_relay(dir));
-  TRY(ctr::release_gate(dir.gate_path(), *init));
-  TRY(poststart(context, container));
+  TRY(run_or_destroy(context, container, *init));
   lock.reset();  // it may be long until the program is ready, and it can be paused meanwhile
   if (relay.has_value()) TRY(relay->wait_until_ready(*init, container.state.init.pid));
   return {};

@@ -68,7 +68,7 @@ class Stopwatch {
 
 TEST_F(Hooks, RunInOrderInTheBundleWithTheStateOnStdin) {
   EXPECT_EQ(run({script("a", "echo \"a $(cat) $PWD\" >>said"), script("b", "echo b >>said")}), "");
-  EXPECT_EQ(said(), "a creating 42 " + dir_.path() + "\nb\n");
+  EXPECT_EQ(said(), "a created 42 " + dir_.path() + "\nb\n");
 }
 
 TEST_F(Hooks, EachStageShowsItsStatus) {
@@ -77,7 +77,7 @@ TEST_F(Hooks, EachStageShowsItsStatus) {
     if (stage.where == hooks::Where::Inside) continue;
     EXPECT_EQ(run({hook}, stage.stage), "");
   }
-  EXPECT_EQ(said(), "creating 42\ncreating 42\ncreating 42\nrunning 42\nstopped 42\n");
+  EXPECT_EQ(said(), "created 42\ncreated 42\ncreated 42\nrunning 42\nstopped 42\n");
 }
 
 TEST_F(Hooks, ArgumentsAreTakenAsTheyAre) {
@@ -187,7 +187,7 @@ TEST_F(Hooks, AStateThatNobodyReadsDoesNotBlock) {
       run({script("a", "true"), script("b", "exec <&-; sleep 0.2"), script("c", "wc -c >said")}),
       "");
   EXPECT_LT(watch.seconds(), 5);
-  EXPECT_EQ(said(), ctr::strf("%zu\n", padding_.size() + std::string("creating 42").size()));
+  EXPECT_EQ(said(), ctr::strf("%zu\n", padding_.size() + std::string("created 42").size()));
 }
 
 TEST_F(Hooks, AnOutputFloodIsReadAndBounded) {

@@ -50,7 +50,7 @@ std::optional<Error> decode_error(std::string_view wire) {
   WireHeader header{};
   if (wire.size() < sizeof header) return std::nullopt;
   std::memcpy(&header, wire.data(), sizeof header);
-  if (header.kind > static_cast<std::uint8_t>(Kind::ChildDied)) return std::nullopt;
+  if (header.kind > static_cast<std::uint8_t>(Kind::HookFailed)) return std::nullopt;
   return Error{static_cast<Kind>(header.kind), header.code,
                std::string(wire.substr(sizeof header))};
 }

@@ -17,6 +17,7 @@ enum class Kind : std::uint8_t {
   WrongState,   // the container's status does not allow the operation
   Unsupported,  // this kernel, this build or this user cannot do it
   ChildDied,    // the container's process ended before it was ready
+  HookFailed,   // a hook could not be run, failed, or took too long
 };
 
 struct [[nodiscard]] Error {

@@ -68,6 +68,14 @@ Result<void> attach(Context& ctx, BorrowedFd tree, const std::string& at, bool n
   return sys::move_mount(tree, target, "");
 }
 
+// Since Linux 6.8 the kernel lists mounts by age, and people unmount in the reverse order of that
+// list: what was opened early is cloned again when its turn comes. Where a detached mount cannot be
+// cloned (before 6.15, or when it came from another namespace) it stays as old as it is.
+UniqueFd in_its_turn(UniqueFd tree) {
+  Result<UniqueFd> clone = sys::open_tree(tree, "", OPEN_TREE_CLONE | AT_RECURSIVE);
+  return clone.ok() ? std::move(clone).value() : std::move(tree);
+}
+
 // mount(2) wants a path: the target becomes the working directory and is named ".", so no path is
 // walked twice and no /proc is needed.
 Result<void> mount_on(BorrowedFd target, const std::string& source, const std::string& type,
@@ -135,7 +143,7 @@ Result<void> run(const OpenSource& op, Context& ctx) {
 Result<void> run(const AttachMount& op, Context& ctx) {
   const auto slot = ctx.slots.find(op.slot);
   CTR_ASSERT(slot != ctx.slots.end());
-  const UniqueFd tree = std::move(slot->second);
+  const UniqueFd tree = in_its_turn(std::move(slot->second));
   ctx.slots.erase(slot);
   return attach(ctx, tree, op.at, op.nofollow);
 }

@@ -184,7 +184,7 @@ t_cpus() {
   says "status.Cpus_allowed_list 0"
 }
 t_cgroups_disabled() {
-  engine_conf='runtime_supports_nocgroups = ["ocictr"]'
+  engine_conf='runtime_supports_nocgroup = ["ocictr"]'
   setup_podman
   expect 0 podman run --rm --network none --cgroups=disabled bb echo fine
 }

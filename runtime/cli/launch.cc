@@ -173,8 +173,7 @@ Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& opt
     if (problem.severity == Problem::Warning) context.log.debug("config.json: " + problem.text());
   draft.spec = TRY(first_error(std::move(parsed)));
   draft.facts = TRY(ctr::read_host_facts());
-  if (context.options.driver != CgroupDriver::Disabled)
-    draft.cgroups = TRY(ctr::discover_cgroups());
+  draft.cgroups = TRY(ctr::discover_cgroups());
   draft.translate.id = options.id;
   draft.translate.no_pivot = options.no_pivot;
   draft.translate.no_new_keyring = options.no_new_keyring;

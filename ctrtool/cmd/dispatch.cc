@@ -1,25 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
-#include <sys/eventfd.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <numeric>
 #include <string>
 
 #include "ctrtool/applets.h"
+#include "ctrtool/cmd/all.h"
+#include "ctrtool/cmd/words.h"
 #include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/escape.h"
 
 namespace ctr {
 namespace {
 
-constexpr int kDispatchFailed = 255;
+constexpr Applet kApplets[] = {
+    {"escape", "_ctrtool_escaped", run_escape, "run an applet from a sealed copy of ctrtool",
+     nullptr},
+    {"set_fds", "", run_set_fds, "renumber descriptors, close the others, run a program",
+     &kSetFdsManual},
+};
 
-// Closed descriptors 0 to 2 become event counters, which neither read nor write anything useful,
-// and stay so for what is executed later.
+// Closed descriptors 0 to 2 become epoll descriptors, which fail every read and write, and stay so
+// for what is executed later: a file of ours never becomes somebody's stdout.
 bool guard_standard_fds() {
   while (true) {
-    const int fd = ::eventfd(0, EFD_NONBLOCK);
+    const int fd = ::epoll_create1(0);  // NOLINT: to be inherited
     if (fd < 0) return false;
     if (fd > STDERR_FILENO) {
       ::close(fd);
@@ -28,20 +37,11 @@ bool guard_standard_fds() {
   }
 }
 
-void say(int fd, const std::string& text) {
-  [[maybe_unused]] const ssize_t written = ::write(fd, text.data(), text.size());
-}
-
 std::string usage() {
   std::string text = "Usage: ctrtool APPLET [ARG...]\n\nApplets:\n";
   for (const Applet& applet : applets()) text += strf("  %-14s  %s\n", applet.name, applet.help);
+  text += "\n\"ctrtool APPLET --help\" explains one.\n";
   return text;
-}
-
-const Applet* find_applet(std::string_view name) {
-  for (const Applet& applet : applets())
-    if (name == applet.name) return &applet;
-  return nullptr;
 }
 
 std::string_view base_name(std::string_view path) {
@@ -49,46 +49,100 @@ std::string_view base_name(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
+bool has_name(const Applet& applet, std::string_view name) {
+  if (name == applet.name) return true;
+  for (const std::string_view alias : split(applet.aliases, ' '))
+    if (name == alias) return true;
+  return false;
+}
+
+// Levenshtein, one row at a time.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t corner = i;
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = corner + (a[i] == b[j] ? 0 : 1);
+      corner = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
 // Whether the program's name picks the applet, rather than the first word.
 bool name_picks(std::string_view program) {
   const char* off = std::getenv("CTRTOOL_OVERRIDE_ARGV0_LOOKUP");
-  if (off != nullptr && parse_number<std::uint64_t>(off, 0).ok() && std::string_view(off) != "0")
-    return false;
+  if (off != nullptr) {
+    const Result<std::uint64_t> number = parse_number<std::uint64_t>(off, 0);
+    if (number.ok() && *number > 0) return false;
+  }
   return !program.starts_with("ctrtool") && program != "exe";
 }
 
-int run_applet(std::string_view word, int argc, char** argv) {
+int run_named(std::string_view word, int argc, char** argv) {
+  const std::string_view name = base_name(word);
+  if (const Applet* applet = find_applet(name); applet != nullptr)
+    return applet->run(Words(argv, argv + argc));
+  complain("", "unknown applet " + quote(name) + suggest_applet(name) +
+                   " (CTRTOOL_OVERRIDE_ARGV0_LOOKUP=1 takes it from the first argument)");
+  return kExitDispatch;
+}
+
+// The whole command line goes on, so that /proc/PID/cmdline stays what it was.
+bool escape_first(std::string_view word, int argc, char** argv) {
   const Applet* applet = find_applet(base_name(word));
-  if (applet != nullptr) return applet->run(argc, argv);
-  say(STDERR_FILENO, "ctrtool: unknown applet " + quote(word) +
-                         " (CTRTOOL_OVERRIDE_ARGV0_LOOKUP=1 takes it from the first argument)\n");
-  return kDispatchFailed;
+  if (applet == nullptr || applet->run != run_escape || argc < 3) return true;
+  const Applet* inner = find_applet(base_name(argv[2]));
+  if (inner == nullptr || inner->run == run_escape) return true;  // its own business to refuse
+  const Result<void> escaped = escape_to_memfd(argv);
+  if (!escaped.ok()) complain("escape", escaped.error().message);
+  return escaped.ok();
 }
 
 }  // namespace
 
-std::span<const Applet> applets() { return {}; }
+std::span<const Applet> applets() { return kApplets; }
+
+const Applet* find_applet(std::string_view name) {
+  for (const Applet& applet : kApplets)
+    if (has_name(applet, name)) return &applet;
+  return nullptr;
+}
 
 bool is_applet(std::string_view name) { return find_applet(name) != nullptr; }
 
+std::string suggest_applet(std::string_view name) {
+  constexpr std::size_t kNear = 2;
+  const Applet* best = nullptr;
+  std::size_t least = kNear + 1;
+  for (const Applet& applet : kApplets) {
+    const std::size_t far = distance(name, applet.name);
+    const bool begins = name.size() > kNear && std::string_view(applet.name).starts_with(name);
+    if (far >= least && !(begins && best == nullptr)) continue;
+    least = std::min(least, far);
+    best = &applet;
+  }
+  return best == nullptr ? "" : strf(", did you mean %s?", best->name);
+}
+
 int ctrtool_main(int argc, char** argv) {
-  if (!guard_standard_fds()) return kDispatchFailed;
+  if (!guard_standard_fds()) return kExitDispatch;
   const std::string_view program = argc > 0 ? base_name(argv[0]) : "ctrtool";
-  if (name_picks(program)) return run_applet(program, argc, argv);
+  if (name_picks(program)) return run_named(program, argc, argv);
   if (argc < 2) {
-    say(STDERR_FILENO, usage());
-    return kDispatchFailed;
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, usage().data(), usage().size());
+    return kExitDispatch;
   }
   const std::string_view word = argv[1];
-  if (word == "help" || word == "--help" || word == "-h") {
-    say(STDOUT_FILENO, usage());
-    return 0;
-  }
-  if (word == "--version") {
-    say(STDOUT_FILENO, "ctrtool version " OCICTR_VERSION "\n");
-    return 0;
-  }
-  return run_applet(word, argc - 1, argv + 1);
+  if (word == "help" || word == "--help" || word == "-h")
+    return print(usage()).ok() ? 0 : kExitSetup;
+  if (word == "--version")
+    return print("ctrtool version " OCICTR_VERSION "\n").ok() ? 0 : kExitSetup;
+  if (!escape_first(word, argc, argv)) return kExitDispatch;
+  return run_named(word, argc - 1, argv + 1);
 }
 
 }  // namespace ctr

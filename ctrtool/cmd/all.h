@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every applet and its manual, for the table in dispatch.cc. One applet, one file.
+#pragma once
+
+#include "ctrtool/applets.h"
+#include "ctrtool/cmd/words.h"
+
+namespace ctr {
+
+int run_escape(const Words& argv);
+
+extern const Manual kSetFdsManual;
+int run_set_fds(const Words& argv);
+
+}  // namespace ctr

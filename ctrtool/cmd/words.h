@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words of a command line, read by an applet's table; the same table makes the help. And the ways
+// an applet ends: an exit status, a program, a stage.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctrtool/applets.h"
+#include "ctrtool/core/base/result.h"
+
+namespace ctr {
+
+// Exit statuses. What comes from a program, or counts differently in old scripts, is in the
+// applet's manual.
+enum ExitStatus : int {
+  kExitOk = 0,
+  kExitUsage = 1,
+  kExitTolerated = 2,
+  kExitFailed = 3,
+  kExitSetup = 125,  // before the program
+  kExitNotExecutable = 126,
+  kExitNotFound = 127,
+  kExitDispatch = 255,
+};
+
+// The key of an option is its letter; without one it is a number from here on.
+inline constexpr int kLongOnly = 256;
+// The key of a bare word under Order::InPlace.
+inline constexpr int kBareWord = -1;
+
+struct OptionRow {
+  int key;
+  const char* name;      // long, without the dashes; nullptr: none
+  const char* argument;  // how the help calls its value; nullptr: it takes none
+  const char* help;
+  const char* initial = nullptr;  // the default
+};
+
+enum class Order : std::uint8_t {
+  Stop,     // the first bare word ends the options: it is the program's name
+  Permute,  // bare words may stand between options
+  InPlace,  // the same, and each is reported at its place
+};
+
+struct Manual {
+  const char* name;
+  const char* synopsis;  // after "ctrtool NAME "; several are separated by newlines
+  const char* purpose;   // whole sentences, lines of at most 80 columns
+  std::span<const OptionRow> options;
+  const char* exit_codes;  // lines of "code  meaning"
+  const char* examples;    // one a line
+  Order order = Order::Stop;
+  int usage_status = kExitUsage;
+  int failure_status = kExitSetup;
+};
+
+struct Given {
+  int key;
+  std::string value;
+  std::string word;  // as it was written, for messages: "-f" or "--fds"
+};
+
+struct Parsed {
+  std::vector<Given> options;  // in the order of the command line
+  Words words;                 // what is not an option; all that follows "--"
+  bool dashes = false;         // there was a "--"
+  bool help = false;
+  bool version = false;
+};
+
+// Letters in clusters, values attached or in the next word, long options by any unique beginning
+// and with '=', "--". Errors are Kind::InvalidSpec. After --help nothing more is looked at.
+Result<Parsed> parse_words(const Manual& manual, const Words& argv);
+
+std::string help_text(const Manual& manual);
+// "-b, --bundle DIR"
+std::string option_head(const OptionRow& row);
+
+// What an applet does last.
+struct Ending {
+  int status = kExitOk;
+  Words program{};  // not empty: become this program, or this stage
+  std::optional<std::string> argv0{};
+};
+inline Ending becomes(Words program) { return {.program = std::move(program)}; }
+
+// The frame of an applet: reads its words, answers --help and --version, reports the error (Kind::
+// InvalidSpec: the usage status; else the failure status), and becomes the program when everything
+// that the body owned is gone.
+int run_applet(const Manual& manual, const Words& argv,
+               Result<Ending> (*body)(const Parsed& parsed));
+
+// Becomes the program with our environment, or enters the stage ":APPLET" in this process. Answers
+// the exit status: 126 or 127 and a message, or the stage's.
+int exec_or_stage(std::string_view applet, const Words& argv,
+                  const std::optional<std::string>& argv0 = std::nullopt);
+// Closes all that an exec would have closed.
+void close_private_fds();
+
+// "ctrtool: APPLET: text", one line on stderr, in one piece.
+void complain(std::string_view applet, std::string_view text);
+// To stdout; ENOSPC and the like are errors.
+Result<void> print(std::string_view text);
+
+// An option's value; the error names the option.
+template <std::integral T>
+Result<T> number_of(const Given& given, int base = 0);
+
+Error usage_error(const Given& given, std::string_view what);
+
+}  // namespace ctr
+
+#include "ctrtool/core/base/parse.h"
+
+namespace ctr {
+
+template <std::integral T>
+Result<T> number_of(const Given& given, int base) {
+  Result<T> number = parse_number<T>(given.value, base);
+  if (number.ok()) return number;
+  return with_context(std::move(number).error(), given.word);
+}
+
+}  // namespace ctr

@@ -9,6 +9,14 @@ namespace ctr {
 
 int run_escape(const Words& argv);
 
+extern const Manual kEnvManual;
+int run_env(const Words& argv);
+extern const Manual kHelpManual;
+int run_help(const Words& argv);
+extern const Manual kMountSeqManual;
+int run_mount_seq(const Words& argv);
+extern const Manual kResetCgroupManual;
+int run_reset_cgroup(const Words& argv);
 extern const Manual kSetFdsManual;
 int run_set_fds(const Words& argv);
 

@@ -18,8 +18,12 @@ namespace ctr {
 namespace {
 
 constexpr Applet kApplets[] = {
+    {"env", "", run_env, "change the environment, print it or run a program", &kEnvManual},
     {"escape", "_ctrtool_escaped", run_escape, "run an applet from a sealed copy of ctrtool",
      nullptr},
+    {"help", "", run_help, "explain applets", &kHelpManual},
+    {"mount_seq", "", run_mount_seq, "mount, unmount and make files, in order", &kMountSeqManual},
+    {"reset_cgroup", "", run_reset_cgroup, "enter cgroups, run a program", &kResetCgroupManual},
     {"set_fds", "", run_set_fds, "renumber descriptors, close the others, run a program",
      &kSetFdsManual},
 };
@@ -38,10 +42,9 @@ bool guard_standard_fds() {
 }
 
 std::string usage() {
-  std::string text = "Usage: ctrtool APPLET [ARG...]\n\nApplets:\n";
-  for (const Applet& applet : applets()) text += strf("  %-14s  %s\n", applet.name, applet.help);
-  text += "\n\"ctrtool APPLET --help\" explains one.\n";
-  return text;
+  std::string text = "Usage: ctrtool APPLET [ARG...], where APPLET is one of";
+  for (const Applet& applet : kApplets) text += strf(" %s", applet.name);
+  return text + "; see \"ctrtool help\"\n";
 }
 
 std::string_view base_name(std::string_view path) {
@@ -133,14 +136,17 @@ int ctrtool_main(int argc, char** argv) {
   const std::string_view program = argc > 0 ? base_name(argv[0]) : "ctrtool";
   if (name_picks(program)) return run_named(program, argc, argv);
   if (argc < 2) {
-    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, usage().data(), usage().size());
+    const std::string text = usage();
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
     return kExitDispatch;
   }
   const std::string_view word = argv[1];
-  if (word == "help" || word == "--help" || word == "-h")
-    return print(usage()).ok() ? 0 : kExitSetup;
-  if (word == "--version")
-    return print("ctrtool version " OCICTR_VERSION "\n").ok() ? 0 : kExitSetup;
+  if (word == "--version") return run_help({"help", "-v"});
+  if (word == "--help" || word == "-h") {
+    Words words(argv + 1, argv + argc);
+    words[0] = "help";
+    return run_help(words);
+  }
   if (!escape_first(word, argc, argv)) return kExitDispatch;
   return run_named(word, argc - 1, argv + 1);
 }

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// reset_cgroup: a process moves into given cgroups, then becomes a program.
+#include <fcntl.h>
+#include <linux/openat2.h>
+
+#include <cerrno>
+
+#include "ctrtool/cmd/all.h"
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/file.h"
+
+namespace ctr {
+namespace {
+
+enum Key : int { kThreads = kLongOnly };
+
+constexpr std::string_view kV1Names = "blkio,cpu,devices,freezer,memory,perf_event,pids,rdma";
+
+constexpr OptionRow kOptions[] = {
+    {'b', "base", "DIR", "where the hierarchies are", "/sys/fs/cgroup"},
+    {'c', "controllers", "LIST", "hierarchies to enter first, separated by commas",
+     "those of blkio,cpu,devices,freezer,memory,perf_event,pids,rdma that exist; . with v2 only"},
+    {'a', "add", "LIST", "hierarchies to enter last", "none"},
+    {'p', "path", "PATH", "the cgroup inside each hierarchy", "."},
+    {'s', "systemd", nullptr, "enter the hierarchy \"systemd\" too"},
+    {'u', "unified", nullptr, "enter the hierarchy \"unified\" too"},
+    {'n', "new", nullptr, "make the cgroup where it is missing, 0755"},
+    {'k', "keep-going", nullptr, "try all before giving up; exit status 2"},
+    {'P', "pid", "PID", "move this process instead of ourselves", "0"},
+    {kThreads, "threads", nullptr, "write cgroup.threads: a threaded cgroup"},
+};
+
+struct Entry {
+  std::string name;
+  bool optional;
+};
+
+struct Request {
+  std::string base = "/sys/fs/cgroup";
+  std::optional<std::string> controllers;
+  std::string added;
+  std::string path = ".";
+  bool systemd = false;
+  bool unified = false;
+  bool create = false;
+  bool keep_going = false;
+  bool threads = false;
+  pid_t pid = 0;
+};
+
+// An absolute path would be one below the hierarchy anyway; ".." would leave it.
+Result<void> check_path(const Given& given) {
+  for (const std::string_view step : split(given.value, '/'))
+    if (step == "..") return usage_error(given, "\"..\" is not allowed");
+  return {};
+}
+
+Result<Request> read_request(const Parsed& parsed) {
+  Request request;
+  for (const Given& given : parsed.options) {
+    if (given.key == 'b') request.base = given.value;
+    if (given.key == 'c') request.controllers = given.value;
+    if (given.key == 'a') request.added = given.value;
+    if (given.key == 'p') {
+      TRY(check_path(given));
+      request.path = given.value;
+    }
+    if (given.key == 'P') {
+      request.pid = TRY(number_of<pid_t>(given));
+      if (request.pid < 0) return usage_error(given, "not a process");
+    }
+    request.systemd |= given.key == 's';
+    request.unified |= given.key == 'u';
+    request.create |= given.key == 'n';
+    request.keep_going |= given.key == 'k';
+    request.threads |= given.key == kThreads;
+  }
+  return request;
+}
+
+// "?name" may be missing.
+void add_names(std::string_view list, bool optional, std::vector<Entry>& entries) {
+  for (std::string_view name : split(list, ',')) {
+    const bool asks = name.starts_with('?');
+    if (asks) name.remove_prefix(1);
+    if (!name.empty()) entries.push_back({std::string(name), optional || asks});
+  }
+}
+
+Result<std::vector<Entry>> entries_of(const Request& request, BorrowedFd base) {
+  std::vector<Entry> entries;
+  if (request.controllers.has_value()) {
+    add_names(*request.controllers, false, entries);
+  } else {
+    const bool only_v2 = TRY(sys::exists(base, "cgroup.controllers"));
+    add_names(only_v2 ? "." : kV1Names, true, entries);
+  }
+  if (request.systemd) entries.push_back({"systemd", false});
+  if (request.unified) entries.push_back({"unified", false});
+  add_names(request.added, false, entries);
+  return entries;
+}
+
+Result<void> make_cgroup(BorrowedFd base, const std::string& path) {
+  constexpr mode_t kMode = 0755;
+  const Result<void> made = sys::mkdirat(base, path, kMode);
+  return made.ok() || made.error().code == EEXIST ? Result<void>{} : made;
+}
+
+// Hierarchies may be links ("cpu" to "cpu,cpuacct"), but nothing leads out of the base.
+Result<void> enter(const Request& request, BorrowedFd base, const std::string& name) {
+  const std::string directory = name + "/" + request.path;
+  if (request.create) TRY(make_cgroup(base, directory));
+  const std::string file = directory + (request.threads ? "/cgroup.threads" : "/cgroup.procs");
+  const UniqueFd procs = TRY(sys::openat2(base, file, O_WRONLY | O_TRUNC | O_NONBLOCK | O_NOFOLLOW,
+                                          0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS));
+  const Result<std::size_t> written = sys::write(procs, strf("%d", request.pid));
+  if (written.ok()) return {};
+  return sys_error(written.error().code, "move into %s", quote(directory).c_str());
+}
+
+bool is_missing(BorrowedFd base, const Entry& entry) {
+  const Result<bool> there = sys::exists(base, entry.name);
+  return there.ok() && !*there;
+}
+
+Result<Ending> reset_cgroup(const Parsed& parsed) {
+  if (parsed.words.empty()) return make_error(Kind::InvalidSpec, "a program is missing");
+  const Request request = TRY(read_request(parsed));
+  const UniqueFd base = TRY(sys::open(request.base, O_PATH | O_DIRECTORY));
+  const std::vector<Entry> entries = TRY(entries_of(request, base));
+  std::vector<std::string> done;
+  bool failed = false;
+  for (const Entry& entry : entries) {
+    if (entry.optional && is_missing(base, entry)) continue;
+    const Result<void> entered = enter(request, base, entry.name);
+    if (entered.ok()) {
+      done.push_back(entry.name);
+      continue;
+    }
+    const std::string so_far = done.empty() ? "" : "; entered before: " + join(done, ",");
+    if (!request.keep_going)
+      return make_error(Kind::System, "%s%s", entered.error().message.c_str(), so_far.c_str());
+    complain("reset_cgroup", entered.error().message);
+    failed = true;
+  }
+  if (failed) return Ending{.status = kExitTolerated};
+  return becomes(parsed.words);
+}
+
+}  // namespace
+
+const Manual kResetCgroupManual = {
+    .name = "reset_cgroup",
+    .synopsis = "[OPTION...] [--] PROGRAM [ARG...]",
+    .purpose =
+        "Moves itself into a cgroup of each named hierarchy and executes PROGRAM. A name\n"
+        "after '?' in a list may be missing.",
+    .options = kOptions,
+    .exit_codes =
+        "1    usage, a missing cgroup, a refused move\n2    with -k: some moves failed\n"
+        "126  PROGRAM is not executable\n127  PROGRAM is not found\nelse PROGRAM's",
+    .examples = "ctrtool reset_cgroup -c . -p demo -- cat /proc/self/cgroup",
+    .order = Order::Stop,
+    .failure_status = kExitUsage,
+};
+
+int run_reset_cgroup(const Words& argv) {
+  return run_applet(kResetCgroupManual, argv, reset_cgroup);
+}
+
+}  // namespace ctr

@@ -152,11 +152,12 @@ Result<void> send_message(BorrowedFd socket, std::string_view data,
   return {};
 }
 
-Result<Message> receive_message(BorrowedFd socket, std::size_t limit) {
+Result<Message> receive_message(BorrowedFd socket, std::size_t limit, Overlong overlong) {
   Message message;
   message.data.resize(limit);
   iovec part{message.data.data(), message.data.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kMaxFds)> control;
+  constexpr std::size_t kRoom = CMSG_SPACE(sizeof(int) * kMaxFds) + CMSG_SPACE(sizeof(ucred));
+  alignas(cmsghdr) std::array<char, kRoom> control;
   msghdr header{};
   header.msg_iov = &part;
   header.msg_iovlen = 1;
@@ -171,7 +172,13 @@ Result<Message> receive_message(BorrowedFd socket, std::size_t limit) {
   }
   for (cmsghdr* part_header = CMSG_FIRSTHDR(&header); part_header != nullptr;
        part_header = CMSG_NXTHDR(&header, part_header)) {
-    if (part_header->cmsg_level != SOL_SOCKET || part_header->cmsg_type != SCM_RIGHTS) continue;
+    if (part_header->cmsg_level != SOL_SOCKET) continue;
+    if (part_header->cmsg_type == SCM_CREDENTIALS) {
+      ucred sender{};
+      std::memcpy(&sender, CMSG_DATA(part_header), sizeof sender);
+      message.sender = sender;
+    }
+    if (part_header->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t count = (part_header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {
       int fd = -1;
@@ -179,11 +186,20 @@ Result<Message> receive_message(BorrowedFd socket, std::size_t limit) {
       message.fds.emplace_back(fd);
     }
   }
-  if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+  if (overlong == Overlong::Fail && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
     return sys_error(EMSGSIZE, "receive a message on %s", show(socket).c_str());
   message.end = got <= 0;
   message.data.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
   return message;
+}
+
+Result<void> set_passcred(BorrowedFd socket, bool on) {
+  const int value = on ? 1 : 0;
+  if (::setsockopt(socket.raw(), SOL_SOCKET, SO_PASSCRED, &value, sizeof value) < 0) {
+    const int err = errno;
+    return sys_error(err, "ask for the senders' credentials on %s", show(socket).c_str());
+  }
+  return {};
 }
 
 }  // namespace ctr::sys

@@ -2,6 +2,10 @@
 // Unix sockets and descriptor passing.
 #pragma once
 
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +38,14 @@ struct Message {
   std::string data;
   std::vector<UniqueFd> fds;
   bool end = false;  // the peer is gone
+  // Who sent it, by the kernel's word: where set_passcred() has asked for it.
+  std::optional<ucred> sender{};
 };
-// One message of at most `limit` bytes; a longer one is an error (EMSGSIZE), never cut.
-Result<Message> receive_message(BorrowedFd socket, std::size_t limit);
+// A message of more than `limit` bytes, or descriptors that did not all arrive: an error
+// (EMSGSIZE), or cut without a word.
+enum class Overlong : std::uint8_t { Fail, Cut };
+Result<Message> receive_message(BorrowedFd socket, std::size_t limit,
+                                Overlong overlong = Overlong::Fail);
+Result<void> set_passcred(BorrowedFd socket, bool on);
 
 }  // namespace ctr::sys

@@ -20,4 +20,16 @@ int run_reset_cgroup(const Words& argv);
 extern const Manual kSetFdsManual;
 int run_set_fds(const Words& argv);
 
+extern const Manual kPidfdCtlManual;
+int run_pidfd_ctl(const Words& argv);
+
+extern const Manual kPpidCheckManual;
+int run_ppid_check(const Words& argv);
+
+extern const Manual kRenameat2Manual;
+int run_renameat2(const Words& argv);
+
+extern const Manual kSyslogdManual;
+int run_syslogd(const Words& argv);
+
 }  // namespace ctr

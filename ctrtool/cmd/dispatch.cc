@@ -26,6 +26,13 @@ constexpr Applet kApplets[] = {
     {"reset_cgroup", "", run_reset_cgroup, "enter cgroups, run a program", &kResetCgroupManual},
     {"set_fds", "", run_set_fds, "renumber descriptors, close the others, run a program",
      &kSetFdsManual},
+    {"pidfd_ctl", "simple-pidfd_ctl", run_pidfd_ctl,
+     "operate on pidfds, borrowed descriptors and namespaces", &kPidfdCtlManual},
+    {"ppid_check", "", run_ppid_check, "set attributes, make sure of the parent, run a program",
+     &kPpidCheckManual},
+    {"renameat2", "simple-renameat2", run_renameat2,
+     "rename by one call: exchange, no replacing, whiteout", &kRenameat2Manual},
+    {"syslogd", "", run_syslogd, "collect log messages with their true senders", &kSyslogdManual},
 };
 
 // Closed descriptors 0 to 2 become epoll descriptors, which fail every read and write, and stay so

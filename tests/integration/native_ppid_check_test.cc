@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
+
+#include <string>
+
+#include "ctrtool/core/sys/process.h"
+#include "tests/support/applets.h"
+#include "tests/support/ns_test.h"
+
+namespace {
+
+using support::ctrtool;
+using support::shell;
+
+NS_TEST(PpidCheck, ComparesTheParent) {
+  EXPECT_EQ(shell("$C ppid_check -p $$ true; exit $?").status, 0);
+  EXPECT_EQ(shell("$C ppid_check --not-ppid $$ true; exit $?").status, 2);
+  const support::Outcome outcome = ctrtool({"ppid_check", "-p", "1", "true"});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_NE(outcome.err.find("expected 1: No such process"), std::string::npos) << outcome.err;
+}
+
+NS_TEST(PpidCheck, ComparesTheParentWithAPidfd) {
+  EXPECT_EQ(
+      shell("$C pidfd_ctl -n self -e P sh -c '$0 ppid_check --ppid-fd /P true; exit $?' $C").status,
+      0);
+  EXPECT_EQ(shell("$C pidfd_ctl -c 'exec sleep 9' -e P "
+                  "sh -c '$0 ppid_check --ppid-fd /P true; exit $?' $C")
+                .status,
+            2);
+}
+
+NS_TEST(PpidCheck, SetsMasksAndNoNewPrivs) {
+  const support::Outcome outcome =
+      ctrtool({"ppid_check", "-b", "usr1", "-i", "SIGint", "-n", "grep", "-E",
+               "SigBlk|SigIgn|NoNewPrivs", "/proc/self/status"});
+  EXPECT_EQ(outcome.out, "SigBlk:\t0000000000000200\nSigIgn:\t0000000000000002\nNoNewPrivs:\t1\n");
+}
+
+NS_TEST(PpidCheck, ChildGoesWithItsParent) {
+  support::Running parent(
+      {.argv = {
+           "/bin/sh", "-c",
+           support::ctrtool_path() + " ppid_check -d kill -- sh -c 'echo $$; exec sleep 60'; :"}});
+  ASSERT_TRUE(support::eventually([&] { return parent.out().ends_with('\n'); }));
+  const pid_t child = std::stoi(parent.out());
+  parent.kill(SIGKILL);
+  EXPECT_TRUE(support::eventually([&] {
+    const auto stat = ctr::sys::proc_stat(child);
+    return stat.ok() && (!stat->has_value() || (*stat)->state == 'Z');
+  }));
+}
+
+NS_TEST(PpidCheck, AlarmSurvivesTheExec) {
+  EXPECT_EQ(ctrtool({"ppid_check", "-a", "1", "sleep", "5"}).status, 128 + SIGALRM);
+}
+
+NS_TEST(PpidCheck, ExportsBothNumbers) {
+  EXPECT_EQ(ctrtool({"ppid_check", "-e", "FOO", "sh", "-c",
+                     "test $FOO_PID = $$ && test $FOO_PPID = $PPID"})
+                .status,
+            0);
+}
+
+NS_TEST(PpidCheck, SetsTheRestOfTheAttributes) {
+  const support::Outcome outcome =
+      ctrtool({"ppid_check", "--nice", "3", "--umask", "027", "--rlimit", "nofile=40",
+               "--oom-score", "500", "--name", "zz", "sh", "-c",
+               "umask; ulimit -n; cat /proc/self/oom_score_adj; nice; echo $0"});
+  EXPECT_EQ(outcome.out, "0027\n40\n500\n3\nzz\n") << outcome.err;
+}
+
+NS_TEST(PpidCheck, RefusesBadWordsBeforeAnything) {
+  EXPECT_EQ(ctrtool({"ppid_check", "-i", "kill", "true"}).status, 2);
+  for (const char* signal : {"0", "65", "foo"})
+    EXPECT_EQ(ctrtool({"ppid_check", "-d", signal, "true"}).status, 1) << signal;
+  EXPECT_EQ(ctrtool({"ppid_check", "-p", "12x", "true"}).status, 1);
+  EXPECT_EQ(ctrtool({"ppid_check", "/nonexistent"}).status, 127);
+}
+
+}  // namespace

@@ -54,9 +54,11 @@ say "ocictr plan: the same container as a list of operations"
 
 if command -v podman >/dev/null && [ "$(id -u)" = 0 ]; then
   say "podman run --runtime $ocictr"
+  # By itself podman asks for a million descriptors, which not every machine may give.
   podman --root "$work/podman" --runroot "$work/podman-run" --storage-driver vfs \
     --cgroup-manager cgroupfs --runtime "$ocictr" \
-    run --rm --network none --rootfs "$rootfs" sh -c 'echo "Hello from podman"; id'
+    run --rm --network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
+    --rootfs "$rootfs" sh -c 'echo "Hello from podman"; id'
 fi
 
 say "Done. Next: sh tests/run.sh"

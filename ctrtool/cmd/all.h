@@ -9,6 +9,8 @@ namespace ctr {
 
 int run_escape(const Words& argv);
 
+extern const Manual kCmdManual;
+int run_cmd(const Words& argv);
 extern const Manual kEnvManual;
 int run_env(const Words& argv);
 extern const Manual kHelpManual;

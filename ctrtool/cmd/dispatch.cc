@@ -18,6 +18,7 @@ namespace ctr {
 namespace {
 
 constexpr Applet kApplets[] = {
+    {"cmd", "", run_cmd, "take an applet's arguments from files", &kCmdManual},
     {"env", "", run_env, "change the environment, print it or run a program", &kEnvManual},
     {"escape", "_ctrtool_escaped", run_escape, "run an applet from a sealed copy of ctrtool",
      nullptr},

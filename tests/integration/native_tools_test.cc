@@ -193,6 +193,34 @@ NS_TEST(NativeEnv, Examples1To5) {
             "A=1\nB=x y\nC=d e\n");
 }
 
+// --- cmd -----------------------------------------------------------------------------------------
+
+NS_TEST(NativeCmd, Example1And2WordsFromAFile) {
+  const Outcome told = sh("printf 'env\\nTOKEN=s3cret\\nsh\\n-c\\necho $TOKEN' > f; $T cmd -f f");
+  EXPECT_EQ(told.out, "s3cret\n") << told.err;
+  EXPECT_EQ(sh("printf '%s\\n' A=1 | $T cmd -- env -i").out, "A=1\n");
+  EXPECT_EQ(sh("printf 'env\\n-i\\nT=x\\n:env\\n' | $T cmd").out, "T=x\n");
+}
+
+NS_TEST(NativeCmd, Example3And4ItemsAndComments) {
+  EXPECT_EQ(sh("printf 'a b\\0c\\nd\\0' | $T cmd -0 -n -- env").out, "env\n'a b'\n'c\nd'\n");
+  EXPECT_EQ(sh("printf '# x\\n\\na\\n' | $T cmd -c -n env").out, "env\na\n");
+  EXPECT_EQ(sh("printf '# x\\n\\na\\n' | $T cmd -n env").out, "env\n'# x'\n''\na\n");
+  EXPECT_EQ(sh("printf \"a 'b c'\\n\" | $T cmd -q -b -n env z").out, "env\na\n'b c'\nz\n");
+}
+
+NS_TEST(NativeCmd, Example5Mistakes) {
+  const Outcome bad = sh("printf 'a\\n\\\\q\\n' | $T cmd -e env");
+  EXPECT_EQ(bad.status, 1);
+  EXPECT_THAT(bad.err, HasSubstr("line 2"));
+  EXPECT_EQ(sh("echo | $T cmd nosuch").status, 127);
+  EXPECT_EQ(sh("$T cmd -f /nonexistent env").status, 125);
+  EXPECT_EQ(sh("$T cmd escape env </dev/null").status, 1);
+  const std::string deep = "cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd ";
+  EXPECT_EQ(sh("$T " + deep + "cmd env </dev/null").status, 125);
+  EXPECT_EQ(sh("$T " + deep + "env </dev/null").status, 0);
+}
+
 // --- chaining ------------------------------------------------------------------------------------
 
 NS_TEST(NativeChaining, Section3StagesRunInProcess) {
@@ -224,7 +252,7 @@ NS_TEST(NativeHelp, Examples1To5) {
 NS_TEST(NativeHelp, ManualPagesAreWhatTheTablesSay) {
   const std::string man = OCICTR_SOURCE_DIR "/ctrtool/man/ctrtool";
   EXPECT_EQ(sh("$T help -m").out, read_file(man + ".1"));
-  for (const char* name : {"env", "help", "mount_seq", "reset_cgroup", "set_fds"})
+  for (const char* name : {"cmd", "env", "help", "mount_seq", "reset_cgroup", "set_fds"})
     EXPECT_EQ(sh(std::string("$T help -m ") + name).out, read_file(man + "-" + name + ".1"));
 }
 

@@ -84,11 +84,6 @@ Lines own_fds() {
   return found;
 }
 
-void reap_zombies() {
-  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-  }
-}
-
 // Both ways: a mount that went is as wrong as one that came.
 void compare(const char* what, Lines before, Lines after, Lines& differences) {
   std::sort(before.begin(), before.end());
@@ -106,7 +101,7 @@ void compare(const char* what, Lines before, Lines after, Lines& differences) {
 }
 
 Lines differences_now(const Snapshot& before) {
-  reap_zombies();
+  reap_children();
   const Snapshot after = take_snapshot();
   Lines found;
   compare("state entry", before.state, after.state, found);
@@ -123,7 +118,7 @@ void remove_cgroup(const std::string& path) {
   for (const int pid : pids_in(path)) ::kill(pid, SIGKILL);
   eventually(
       [&] {
-        reap_zombies();
+        reap_children();
         return ::rmdir(path.c_str()) == 0 || !path_exists(path);
       },
       2000);

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <map>
+
 #include "ctrtool/core/base/strf.h"
 
 namespace support {
@@ -73,6 +75,17 @@ int exit_status(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+// The programs started here, with their exit status once they have ended.
+std::map<pid_t, std::optional<int>>& programs() {
+  static std::map<pid_t, std::optional<int>> all;
+  return all;
+}
+
+std::optional<int> status_of_program(pid_t pid) {
+  reap_children();
+  return programs()[pid];
+}
+
 }  // namespace
 
 Running::Running(const Command& command)
@@ -85,40 +98,48 @@ Running::Running(const Command& command)
   }
   pid_ = ::fork();
   if (pid_ == 0) child(command, fds);
+  programs()[pid_] = std::nullopt;
 }
 
 Running::~Running() {
-  if (status_ || pid_ <= 0) return;
-  ::kill(pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
+  if (!ended_within(0)) {
+    ::kill(pid_, SIGKILL);
+    ended_within(5000);
+  }
+  programs().erase(pid_);
 }
 
 std::string Running::out() const { return contents(out_.raw()); }
 std::string Running::err() const { return contents(err_.raw()); }
 
 void Running::kill(int signal) const {
-  if (!status_) ::kill(pid_, signal);
+  if (!status_of_program(pid_)) ::kill(pid_, signal);
 }
 
+// In short steps: while we wait, orphans may have to be reaped for it to end.
 bool Running::ended_within(int timeout_ms) {
-  if (status_) return true;
   const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
-  pollfd event{pidfd.raw(), POLLIN, 0};
-  int ready = 0;
-  do {
-    ready = ::poll(&event, 1, timeout_ms);
-  } while (ready < 0 && errno == EINTR);
-  int status = 0;
-  if (ready <= 0 || ::waitpid(pid_, &status, 0) != pid_) return false;
-  status_ = exit_status(status);
+  for (int left = timeout_ms; !status_of_program(pid_); left -= 20) {
+    if (left <= 0) return false;
+    pollfd event{pidfd.raw(), POLLIN, 0};
+    ::poll(&event, 1, 20);
+  }
   return true;
 }
 
 Outcome Running::wait(int timeout_ms) {
-  if (ended_within(timeout_ms)) return {*status_, out(), err()};
+  if (ended_within(timeout_ms)) return {*status_of_program(pid_), out(), err()};
   ::kill(pid_, SIGKILL);
   ended_within(5000);
   return {kTimedOut, out(), err() + "\n(killed: it did not end in time)"};
+}
+
+void reap_children() {
+  int status = 0;
+  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+    const auto program = programs().find(pid);
+    if (program != programs().end()) program->second = exit_status(status);
+  }
 }
 
 Outcome run(const Command& command) { return Running(command).wait(command.timeout_ms); }

@@ -50,8 +50,11 @@ class Running {
   pid_t pid_ = -1;
   ctr::UniqueFd out_;
   ctr::UniqueFd err_;
-  std::optional<int> status_;
 };
+
+// Reaps whatever has ended: our own programs (their status is kept) and orphans that came to us as
+// the subreaper. A pid namespace's init can't end before the zombies in it are reaped.
+void reap_children();
 
 // Until `done()` is true; false when that takes longer than the limit.
 template <typename Done>

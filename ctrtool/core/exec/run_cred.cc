@@ -160,7 +160,9 @@ Result<void> run(const SetOomScoreAdj& op, Context& ctx) {
 
 Result<void> run(const RaiseRlimits& op, Context& ctx) {
   for (const RlimitSetting& wanted : op.limits) {
-    const sys::Rlimit now = TRY(sys::prlimit(ctx.child, wanted.resource));
+    // Our own, which the child inherited: it may have changed its user by now, and to read another
+    // user's limits takes CAP_SYS_RESOURCE, which root may lack.
+    const sys::Rlimit now = TRY(sys::prlimit(0, wanted.resource));
     if (wanted.hard <= now.hard) continue;
     TRY(apply_rlimit(ctx.child, RlimitSetting{wanted.resource, now.soft, wanted.hard}));
   }

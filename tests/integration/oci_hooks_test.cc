@@ -174,7 +174,7 @@ OCI_TEST(Hooks, FailureOfStartContainerFailsStart) {
   const Outcome outcome = runtime({"start", bundle.id()});
   EXPECT_STATUS(outcome, 1);
   EXPECT_TRUE(contains(outcome.err, "startContainer")) << outcome.err;
-  EXPECT_TRUE(reaches(bundle.id(), "stopped"));
+  EXPECT_STATUS(runtime({"state", bundle.id()}), 1);  // the life cycle went on to delete
   EXPECT_EQ(log.order(), "startContainer ") << "the program must not run";
   EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
 }

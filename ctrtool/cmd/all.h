@@ -34,4 +34,10 @@ int run_renameat2(const Words& argv);
 extern const Manual kSyslogdManual;
 int run_syslogd(const Words& argv);
 
+extern const Manual kNsTreeManual;
+int run_ns_tree(const Words& argv);
+
+extern const Manual kTtyProxyManual;
+int run_tty_proxy(const Words& argv);
+
 }  // namespace ctr

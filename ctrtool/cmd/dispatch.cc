@@ -34,6 +34,9 @@ constexpr Applet kApplets[] = {
     {"renameat2", "simple-renameat2", run_renameat2,
      "rename by one call: exchange, no replacing, whiteout", &kRenameat2Manual},
     {"syslogd", "", run_syslogd, "collect log messages with their true senders", &kSyslogdManual},
+    {"ns_tree", "", run_ns_tree, "show how the namespaces of this system hang together",
+     &kNsTreeManual},
+    {"tty_proxy", "", run_tty_proxy, "run a program on a terminal of its own", &kTtyProxyManual},
 };
 
 // Closed descriptors 0 to 2 become epoll descriptors, which fail every read and write, and stay so

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/applets.h"
+#include "tests/support/files.h"
+#include "tests/support/ns_test.h"
+
+namespace {
+
+using support::ctrtool;
+using support::shell;
+
+// "user:[4026531837]" without its kind.
+std::string inode_of(const std::string& path) {
+  const std::string target = support::link_target(path);
+  return target.substr(target.find('['));
+}
+
+NS_TEST(NsTree, ShowsNestedUserNamespaces) {
+  const support::Outcome outcome = shell(
+      "unshare -Ur sh -c 'unshare -Urn sh -c \"readlink /proc/self/ns/net; "
+      "exec sleep 9\" & sleep 0.3; wait' & sleep 0.6; $C ns_tree -q -P");
+  const std::vector<std::string> lines = support::lines_of(outcome.out);
+  ASSERT_GT(lines.size(), 2U) << outcome.out << outcome.err;
+  const std::string net = lines[0];
+  bool owned_by_the_inner_one = false;
+  for (std::size_t i = 1; i + 1 < lines.size(); ++i)
+    if (lines[i + 1].find(net) != std::string::npos)
+      owned_by_the_inner_one = lines[i].find("user:[") >= 4;
+  EXPECT_TRUE(owned_by_the_inner_one) << outcome.out;
+}
+
+NS_TEST(NsTree, FindsANamespaceThatOnlyABindMountKeeps) {
+  ASSERT_TRUE(support::write_file("/run/kept", ""));
+  const support::Outcome outcome = shell(
+      "unshare -n sh -c 'readlink /proc/self/ns/net; echo $$ >/run/pid; exec sleep 0.6' & "
+      "sleep 0.3; mount --bind /proc/$(cat /run/pid)/ns/net /run/kept; wait; $C ns_tree -q -k");
+  const std::string net = support::lines_of(outcome.out)[0];
+  EXPECT_TRUE(support::contains(outcome.out, net + ", 0 processes, kept by mount /run/kept"))
+      << outcome.out << outcome.err;
+}
+
+NS_TEST(NsTree, ClimbsToTheOwner) {
+  const support::Outcome outcome = ctrtool({"ns_tree", "-a", "/proc/self/ns/net"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const std::vector<std::string> lines = support::lines_of(outcome.out);
+  ASSERT_GE(lines.size(), 3U);
+  EXPECT_TRUE(lines[0].starts_with("net:" + inode_of("/proc/self/ns/net")));
+  EXPECT_TRUE(lines[1].starts_with("  user:" + inode_of("/proc/self/ns/user")));
+  EXPECT_TRUE(lines.back().ends_with("(outside)"));
+}
+
+NS_TEST(NsTree, RefusesWhatIsNoNamespace) {
+  EXPECT_EQ(ctrtool({"ns_tree", "-a", "/proc/self/status"}).status, 1);
+  EXPECT_EQ(ctrtool({"ns_tree", "-t", "x"}).status, 1);
+}
+
+}  // namespace

@@ -233,7 +233,7 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, prepared->pidfd()));
   undo.release();
   return Launched{
-      {std::move(dir), std::move(state)}, std::move(prepared).value(), std::move(terminal)};
+      {std::move(dir), std::move(state)}, std::move(prepared).value(), std::move(terminal), notify};
 }
 
 }  // namespace oci::cli

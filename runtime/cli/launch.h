@@ -44,7 +44,7 @@ struct Launched {
   Container container;
   ctr::Prepared process;
   ctr::UniqueFd terminal;  // of an attached run; else invalid
-  bool notify = false;     // a service manager waits for the program's READY=1
+  bool notify;             // a service manager waits for the program's READY=1
 };
 ctr::Result<Launched> launch(const CommandContext& context, const LaunchOptions& options);
 

@@ -58,7 +58,7 @@ Result<int> run(const CommandContext& context, const Words& words) {
   if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
   TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
   // Before the container exists: a signal in between must reach it, not end us.
-  const SignalGate gate = TRY(SignalGate::close());
+  SignalGate gate = TRY(SignalGate::close());
   if (!options.detach && !options.no_subreaper) TRY(become_subreaper());
 
   Launched launched = TRY(launch(context, options));
@@ -74,7 +74,10 @@ Result<int> run(const CommandContext& context, const Words& words) {
   if (!started.ok())
     return destroyed_after(context, launched.container, std::move(started).error());
   NotifyRelay* const notify = relay.has_value() ? &*relay : nullptr;
-  if (options.detach) return wait_detached(launched, notify);
+  if (options.detach) {
+    gate.open();  // who is tired of waiting for a program that never gets ready may end us
+    return wait_detached(launched, notify);
+  }
   return run_attached(context, launched, gate, notify, keep);
 }
 

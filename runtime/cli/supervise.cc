@@ -142,8 +142,10 @@ Result<SignalGate> SignalGate::close() {
 SignalGate::SignalGate(SignalGate&& other) noexcept
     : fd_(std::move(other.fd_)), before_(other.before_) {}
 
-SignalGate::~SignalGate() {
-  if (fd_.valid()) (void)sys::sigprocmask(SIG_SETMASK, before_);
+void SignalGate::open() {
+  if (!fd_.valid()) return;
+  fd_.reset();
+  (void)sys::sigprocmask(SIG_SETMASK, before_);
 }
 
 Result<void> become_subreaper() { return sys::set_child_subreaper(true); }

@@ -20,7 +20,8 @@ class SignalGate {
   static ctr::Result<SignalGate> close();
   SignalGate(SignalGate&& other) noexcept;
   SignalGate& operator=(SignalGate&&) = delete;
-  ~SignalGate();  // the mask is as it was; what still waits is delivered
+  ~SignalGate() { open(); }
+  void open();  // the mask is as it was; what still waits is delivered
 
   ctr::BorrowedFd fd() const { return fd_; }  // a signalfd(2)
 

@@ -6,6 +6,7 @@
 //   guest exit N            guest signal N          guest hold [SECONDS]
 //   guest fds               guest open r|w|rw PATH  guest syscall NUMBER
 //   guest alloc MIB         guest fork COUNT        guest wait-term
+//   guest notify TEXT...    one datagram each to $NOTIFY_SOCKET; then ends, or holds after "hold"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +21,10 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -303,6 +306,22 @@ int wait_term() {
   return 0;
 }
 
+int notify(int count, char** texts) {
+  const char* const path = getenv("NOTIFY_SOCKET");
+  sockaddr_un to = {};
+  to.sun_family = AF_UNIX;
+  if (path == nullptr || strlen(path) >= sizeof to.sun_path) return 3;
+  strcpy(to.sun_path, path);
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  for (int i = 0; i < count; ++i) {
+    if (strcmp(texts[i], "hold") == 0) return hold(60);
+    if (sendto(fd, texts[i], strlen(texts[i]), 0, reinterpret_cast<const sockaddr*>(&to),
+               sizeof to) < 0)
+      return printf("notify: %s\n", strerror(errno)), 4;
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -318,6 +337,7 @@ int main(int argc, char** argv) {
   if (strcmp(what, "alloc") == 0) return alloc(atol(value));
   if (strcmp(what, "fork") == 0) return fork_many(atoi(value));
   if (strcmp(what, "wait-term") == 0) return wait_term();
+  if (strcmp(what, "notify") == 0) return notify(argc - 2, argv + 2);
   fprintf(stderr, "guest: unknown word %s\n", what);
   return 2;
 }

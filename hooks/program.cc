@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <limits>
 #include <utility>
@@ -47,14 +48,21 @@ Result<void> enter_place(const Program& program) {
   return {};
 }
 
-// Closing, not only marking: CLOSE_RANGE_CLOEXEC came with Linux 5.11.
+// startContainer hooks are started under the container's own seccomp filter, and profiles are often
+// older than the calls that we like: they deny what they do not know, and answer ENOSYS for clone3
+// because they cannot look at its flags.
+bool denied_by_filter(const Error& error) { return error.code == EPERM || error.code == ENOSYS; }
+
+// Closing, not only marking: CLOSE_RANGE_CLOEXEC came with Linux 5.11. Where it is denied, the
+// container's process has marked everything before its filter was installed.
 Result<UniqueFd> sweep(UniqueFd failure) {
   if (failure.raw() != kFailureFd) {
     TRY(sys::dup2(failure, kFailureFd));
     failure = UniqueFd(kFailureFd);
     TRY(sys::set_cloexec(failure, true));
   }
-  TRY(sys::close_range(kFailureFd + 1, std::numeric_limits<unsigned>::max(), 0));
+  Result<void> closed = sys::close_range(kFailureFd + 1, std::numeric_limits<unsigned>::max(), 0);
+  if (!closed.ok() && !denied_by_filter(closed.error())) return std::move(closed).error();
   return failure;
 }
 
@@ -84,6 +92,12 @@ Result<void> become(const Program& program, const Stdio& stdio, UniqueFd& failur
 }
 
 // --- in the parent -------------------------------------------------------------------------------
+
+Result<sys::Cloned> clone_process() {
+  Result<sys::Cloned> cloned = sys::clone3(0, ctr::kNoFd);
+  if (cloned.ok() || !denied_by_filter(cloned.error())) return cloned;
+  return sys::clone(0);
+}
 
 // A hook that does not read its stdin is not our failure, and certainly not our death.
 class IgnoreSigpipe {
@@ -239,7 +253,7 @@ Child::~Child() {
 
 Result<Child> Child::start(const Program& program, const Stdio& stdio) {
   sys::Pipe failure = TRY(sys::pipe());
-  sys::Cloned cloned = TRY(sys::clone3(0, ctr::kNoFd));
+  sys::Cloned cloned = TRY(clone_process());
   if (cloned.pid == 0) child_side(program, stdio, std::move(failure.write));
   return Child(cloned.pid, std::move(cloned.pidfd), std::move(failure.read), program.manners);
 }

@@ -453,6 +453,17 @@ c29_the_state_is_on_standard_input() {
   done
 }
 
+# Most profiles answer ENOSYS for clone3, and older ones deny what is newer than they are.
+c25_start_container_hooks_under_an_old_filter() {
+  hook startContainer 'echo called > /hooks'
+  config '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [
+            {names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 38},
+            {names: ["close_range", "openat2", "faccessat2", "pidfd_open", "pidfd_send_signal", "pidfd_getfd"],
+             action: "SCMP_ACT_ERRNO"}]}'
+  run
+  eq "$(cat "$BUNDLE/rootfs/hooks")" called hook
+}
+
 # Before the root is changed the container's init still has the runtime's; its mounts are there already.
 before_pivot() {
   config '.mounts += [{destination: "/mnt", type: "tmpfs", source: "early"}]'

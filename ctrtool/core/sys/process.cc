@@ -49,6 +49,17 @@ Result<Cloned> clone3(std::uint64_t flags, BorrowedFd cgroup) {
   return Cloned{static_cast<pid_t>(pid), pid == 0 ? UniqueFd() : UniqueFd(pidfd)};
 }
 
+Result<Cloned> clone(unsigned long flags) {
+  int pidfd = -1;
+  // The first three arguments are the same on all architectures that we build for.
+  const long pid = ::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, 0, 0);
+  if (pid < 0) {
+    const int err = errno;
+    return sys_error(err, "clone 0x%lx", flags);
+  }
+  return Cloned{static_cast<pid_t>(pid), pid == 0 ? UniqueFd() : UniqueFd(pidfd)};
+}
+
 Result<UniqueFd> pidfd_open(pid_t pid) {
   const long fd = ::syscall(SYS_pidfd_open, pid, 0);
   if (fd < 0) {

@@ -25,6 +25,8 @@ struct Cloned {
 // clone3 without CLONE_VM: the child is a copy. `flags`: CLONE_NEW*, CLONE_PARENT,
 // CLONE_INTO_CGROUP (with `cgroup`, Linux 5.7). The child's exit signal is SIGCHLD.
 Result<Cloned> clone3(std::uint64_t flags, BorrowedFd cgroup);
+// The older call, for where a filter denies clone3.
+Result<Cloned> clone(unsigned long flags);
 
 Result<UniqueFd> pidfd_open(pid_t pid);
 Result<void> pidfd_send_signal(BorrowedFd pidfd, int signal);

@@ -110,20 +110,20 @@ int run_ocictr(const Words& words, char* const* argv) {
   if (words.size() == 1 && (words[0] == "--version" || words[0] == "-v" || words[0] == "-V"))
     return print_or_fail(version_text(GlobalOptions{}));
   const ctr::Result<void> is_protected = protect_executable(words, argv);
-  const ctr::Result<GlobalWords> global = parse_global(words);
-  if (!global.ok()) return fail(ctr::Log(), "", global.error());
-  if (global->ask == GlobalWords::kHelp) return 0;
-  if (global->ask == GlobalWords::kVersion) return print_or_fail(version_text(global->options));
-  if (global->ask == GlobalWords::kUsage) return print_or_fail(global_usage());
-  const ctr::Result<ctr::Log> log = open_log(global->options);
+  const GlobalWords global = parse_global(words);
+  if (global.ask == GlobalWords::kHelp) return 0;
+  const ctr::Result<ctr::Log> log = open_log(global.options);
   if (!log.ok()) return fail(ctr::Log(), "", log.error());
-  const ctr::Result<const Command*> found = command_of(global->command);
+  if (!global.valid.ok()) return fail(*log, "", global.valid.error());
+  if (global.ask == GlobalWords::kVersion) return print_or_fail(version_text(global.options));
+  if (global.ask == GlobalWords::kUsage) return print_or_fail(global_usage());
+  const ctr::Result<const Command*> found = command_of(global.command);
   if (!found.ok()) return fail(*log, "", found.error());
   const Command& command = **found;
   if (command.reach == Reach::EntersContainer && !is_protected.ok())
     return fail(*log, command.name, is_protected.error(), command.failure_status);
-  return run_command({global->options, *log}, command,
-                     Words(global->command.begin() + 1, global->command.end()));
+  return run_command({global.options, *log}, command,
+                     Words(global.command.begin() + 1, global.command.end()));
 }
 
 }  // namespace oci::cli

@@ -109,19 +109,23 @@ Result<std::string> root_path(const std::string& given) {
   return path;
 }
 
-Result<GlobalOptions> understand(const Given& given) {
-  GlobalOptions options;
-  if (given.root.has_value()) options.root = TRY(root_path(*given.root));
-  options.log = TRY(log_path(given.log));
+// Where failures are told of comes first: whatever else is wrong is told there.
+Result<void> understand_log(const Given& given, GlobalOptions& options) {
   options.log_format = TRY(choose("log-format", given.log_format, kLogFormats));
+  options.log = TRY(log_path(given.log));
   options.log_level = TRY(choose("log-level", given.log_level, kLogLevels));
   if (given.debug) options.log_level = LogLevel::Debug;
+  return {};
+}
+
+Result<void> understand(const Given& given, GlobalOptions& options) {
+  if (given.root.has_value()) options.root = TRY(root_path(*given.root));
   // podman adds --cgroup-manager to what conmon says: the more precise word wins.
   options.driver = given.systemd_cgroup ? CgroupDriver::Systemd : CgroupDriver::Cgroupfs;
   if (given.cgroup_manager.has_value())
     options.driver = TRY(choose("cgroup-manager", *given.cgroup_manager, kDrivers));
   options.rootless = TRY(choose("rootless", given.rootless, kRootless));
-  return options;
+  return {};
 }
 
 // From /proc/self/uid_map; the ID itself when that cannot be read.
@@ -160,17 +164,19 @@ void say_on_stderr(const std::string& text) {
 
 }  // namespace
 
-Result<GlobalWords> parse_global(const Words& words) {
+GlobalWords parse_global(const Words& words) {
   Given given;
   GlobalWords out;
-  const Parsed parsed = TRY(parse_words(global_syntax(given, out.command), words));
-  if (parsed == Parsed::kHelpShown)
+  const Result<Parsed> parsed = parse_words(global_syntax(given, out.command), words);
+  if (parsed.ok() && *parsed == Parsed::kHelpShown)
     out.ask = GlobalWords::kHelp;
   else if (given.version)
     out.ask = GlobalWords::kVersion;
   else if (given.usage)
     out.ask = GlobalWords::kUsage;
-  out.options = TRY(understand(given));
+  out.valid = understand_log(given, out.options);
+  if (out.valid.ok()) out.valid = understand(given, out.options);
+  if (!parsed.ok()) out.valid = parsed.error();
   return out;
 }
 

@@ -31,8 +31,10 @@ struct GlobalWords {
   Ask ask = kCommand;
   GlobalOptions options;
   Words command;  // its name first; may be empty
+  // Why the rest must not be used; where the log is may be known all the same.
+  ctr::Result<void> valid;
 };
-ctr::Result<GlobalWords> parse_global(const Words& words);
+GlobalWords parse_global(const Words& words);
 // For help and for the test of the man page.
 std::string global_help();
 std::string global_usage();

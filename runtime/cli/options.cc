@@ -230,11 +230,12 @@ Result<Parsed> take_options(const Syntax& syntax, const Sorted& sorted) {
     TRY(print(help_text(syntax)));
     return Parsed::kHelpShown;
   }
-  if (answer.complaint.has_value()) return usage_error(syntax, *answer.complaint);
   for (const Read& read : answer.read) {
     const Result<void> stored = store(*read.option, read.values);
     if (!stored.ok()) return usage_error(syntax, stored.error().message);
   }
+  // Last: even of a wrong command line the log's name is worth knowing.
+  if (answer.complaint.has_value()) return usage_error(syntax, *answer.complaint);
   return Parsed::kGo;
 }
 

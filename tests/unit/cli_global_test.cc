@@ -20,40 +20,39 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
 std::string complaint(const Words& words) {
-  const ctr::Result<GlobalWords> global = parse_global(words);
-  return global.ok() ? "accepted" : global.error().message;
+  const GlobalWords global = parse_global(words);
+  return global.valid.ok() ? "accepted" : global.valid.error().message;
 }
 
 TEST(CliGlobal, OptionsEndAtTheCommand) {
-  const ctr::Result<GlobalWords> global =
-      parse_global({"--root", "/r", "--log=/l", "--log-format", "json", "--systemd-cgroup", "kill",
-                    "--all", "--root", "x"});
-  ASSERT_TRUE(global.ok()) << global.error().message;
-  EXPECT_EQ(global->options.root, "/r");
-  EXPECT_EQ(global->options.log, "/l");
-  EXPECT_EQ(global->options.log_format, ctr::LogFormat::Json);
-  EXPECT_EQ(global->options.driver, CgroupDriver::Systemd);
-  EXPECT_THAT(global->command, ElementsAre("kill", "--all", "--root", "x"));
+  const GlobalWords global = parse_global({"--root", "/r", "--log=/l", "--log-format", "json",
+                                           "--systemd-cgroup", "kill", "--all", "--root", "x"});
+  ASSERT_TRUE(global.valid.ok()) << global.valid.error().message;
+  EXPECT_EQ(global.options.root, "/r");
+  EXPECT_EQ(global.options.log, "/l");
+  EXPECT_EQ(global.options.log_format, ctr::LogFormat::Json);
+  EXPECT_EQ(global.options.driver, CgroupDriver::Systemd);
+  EXPECT_THAT(global.command, ElementsAre("kill", "--all", "--root", "x"));
 }
 
 TEST(CliGlobal, TheMorePreciseCgroupWordWins) {
   // What podman --cgroups=disabled makes of conmon's words.
-  const ctr::Result<GlobalWords> global =
+  const GlobalWords global =
       parse_global({"--systemd-cgroup", "--cgroup-manager", "disabled", "state"});
-  ASSERT_TRUE(global.ok());
-  EXPECT_EQ(global->options.driver, CgroupDriver::Disabled);
+  ASSERT_TRUE(global.valid.ok());
+  EXPECT_EQ(global.options.driver, CgroupDriver::Disabled);
 }
 
 TEST(CliGlobal, RootIsAbsoluteAndNotTheRoot) {
-  EXPECT_EQ(parse_global({"--root", "/a//b/"})->options.root, "/a/b");
-  EXPECT_THAT(parse_global({"--root", "r"})->options.root.value(), EndsWith("/r"));
+  EXPECT_EQ(parse_global({"--root", "/a//b/"}).options.root, "/a/b");
+  EXPECT_THAT(parse_global({"--root", "r"}).options.root.value(), EndsWith("/r"));
   EXPECT_THAT(complaint({"--root", "//."}), HasSubstr("--root"));
   EXPECT_THAT(complaint({"--root="}), HasSubstr("--root"));
 }
 
 TEST(CliGlobal, LogDestinationsWithAColonArePaths) {
-  EXPECT_EQ(parse_global({"--log", "/a:b"})->options.log, "/a:b");
-  EXPECT_EQ(parse_global({"--log", "file:/a"})->options.log, "/a");
+  EXPECT_EQ(parse_global({"--log", "/a:b"}).options.log, "/a:b");
+  EXPECT_EQ(parse_global({"--log", "file:/a"}).options.log, "/a");
   EXPECT_THAT(complaint({"--log", "journald:x"}), HasSubstr("only files"));
 }
 
@@ -119,6 +118,17 @@ TEST(CliGlobal, OneFailureIsOneRecordAndOneLine) {
   EXPECT_THAT(support::read_file(log),
               MatchesRegex(R"(\{"msg":"help: unknown command .*","level":"error",)"
                            R"("time":"[0-9T:.-]+Z"\}.)"));
+}
+
+TEST(CliGlobal, MistakesBesideTheLogAreLoggedToo) {
+  const support::TempDir dir;
+  const std::string log = dir / "log";
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(run_ocictr({"--no-such", "--log-format=json", "--log", log, "state"}, kNoArguments), 1);
+  EXPECT_THAT(support::read_file(log), HasSubstr("unknown option --no-such"));
+  EXPECT_EQ(run_ocictr({"--log-format=json", "--log", log, "--root=/", "state"}, kNoArguments), 1);
+  EXPECT_THAT(support::read_file(log), HasSubstr("option --root"));
+  testing::internal::GetCapturedStderr();
 }
 
 TEST(CliGlobal, UnknownCommandFails) {

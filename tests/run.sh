@@ -47,7 +47,7 @@ configure_and_build() {
 
 # Control groups that a killed test could not remove. Only ours carry this name.
 remove_stale_cgroups() {
-  find /sys/fs/cgroup -depth -type d -name 'octest-*' -exec rmdir {} + 2>/dev/null
+  find /sys/fs/cgroup -depth -type d -path '*/octest-*' -exec rmdir {} + 2>/dev/null
 }
 
 run_tests() {

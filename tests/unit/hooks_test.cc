@@ -174,7 +174,8 @@ TEST_F(Hooks, ARelativePathOrATimeoutOfNothingIsRefused) {
       runner().run(HookStage::Prestart,
                    {{.path = "bin/true", .args = {}, .env = {}, .timeout_s = {}}}, 1, ctr::kNoFd);
   ASSERT_FALSE(relative.ok());
-  EXPECT_EQ(relative.error().kind, ctr::Kind::InvalidSpec);
+  EXPECT_EQ(relative.error().kind, ctr::Kind::HookFailed);
+  EXPECT_THAT(relative.error().message, HasSubstr("bin/true"));
   Hook hook = script("a", "true");
   hook.timeout_s = 0;
   EXPECT_THAT(run({hook}), HasSubstr("timeout must be greater than zero"));

@@ -65,7 +65,7 @@ void write_linux(json::Writer& out) {
     flags(out, "intelRdt", {{"enabled", false}, {"schemata", false}, {"monitoring", false}});
     flags(out, "netDevices", {{"enabled", false}});
     out.key("mountExtensions");
-    out.object([&] { flags(out, "idmap", {{"enabled", true}}); });
+    out.object([&] { flags(out, "idmap", {{"enabled", false}}); });
   });
 }
 

@@ -92,6 +92,11 @@ Error not_running(const Container& container) {
   return wrong_status(container, Status::Stopped, "container not running: no such process");
 }
 
+Result<void> check_process(const ContainerState& state) {
+  if (!state.no_process) return {};
+  return make_error(Kind::InvalidSpec, "config.json: /process: is required to start a container");
+}
+
 Result<Spec> load_spec(const ContainerDir& dir) {
   std::string text = TRY(dir.load_config());
   return first_error(parse_spec(std::move(text)), dir.path() + "/config.json");

@@ -27,6 +27,9 @@ ctr::Error wrong_status(const Container& container, Status status, const char* w
 // What engines look for when they kill a dead container.
 ctr::Error not_running(const Container& container);
 
+// Without a process a container can be created (config.md, "Process"), but not started.
+ctr::Result<void> check_process(const ContainerState& state);
+
 ctr::Result<Spec> load_spec(const ContainerDir& dir);
 
 // The container's cgroup, whatever is left of it; one without places when it never had one.

@@ -216,10 +216,11 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   const Container container = TRY(find_container(context, options.id));
   TRY(check_status(container, options.ignore_paused));
   const Spec spec = TRY(load_spec(container.dir));
-  CTR_ASSERT(spec.process.has_value());
+  Process base = spec.process.value_or(Process());
+  if (base.cwd.empty()) base.cwd = "/";
   const Process process = options.process_file.empty()
-                              ? TRY(process_from_words(options, *spec.process))
-                              : TRY(process_from_file(options.process_file, *spec.process));
+                              ? TRY(process_from_words(options, base))
+                              : TRY(process_from_file(options.process_file, base));
   const ctr::HostFacts facts = TRY(ctr::read_host_facts());
   const ctr::CgroupLayout cgroups = container.state.cgroup.record.path.empty()
                                         ? ctr::CgroupLayout()

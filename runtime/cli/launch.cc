@@ -64,6 +64,7 @@ ContainerState first_record(const CommandContext& context, const LaunchOptions& 
   if (draft.translate.cgroup.has_value()) state.cgroup.record = *draft.translate.cgroup;
   const Namespace* const pid = find_namespace(draft.spec.linux_, NamespaceType::Pid);
   state.own_pid_namespace = pid != nullptr && pid->path.empty();
+  state.no_process = !draft.spec.process.has_value();
   state.terminal = draft.spec.process.has_value() && draft.spec.process->terminal;
   state.detached = options.detach;
   state.has_poststart_hooks = !draft.spec.hooks.poststart.empty();

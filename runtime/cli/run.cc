@@ -25,6 +25,7 @@ Result<int> wait_detached(const Launched& launched, NotifyRelay* relay) {
 }
 
 Result<void> start_program(Launched& launched) {
+  TRY(check_process(launched.container.state));
   TRY(launched.process.go());
   TRY(ctr::sys::unlinkat(ctr::kCwd, launched.container.dir.gate_path(), 0));
   return run_poststart_hooks(launched.container);

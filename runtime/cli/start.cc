@@ -20,7 +20,7 @@ Result<void> check_startable(const Container& container) {
   const Status status = TRY(container_status(container.dir, container.state));
   switch (status) {
     case Status::Created:
-      return {};
+      return check_process(container.state);
     case Status::Creating:
       return wrong_status(container, status, "cannot start a container that is not yet created");
     case Status::Stopped:

@@ -161,6 +161,7 @@ void read_state(Members& members, ContainerState& state) {
   members.object("init", [&](Members& init) { read_init(init, state.init); });
   members.object("cgroup", [&](Members& cgroup) { read_cgroup(cgroup, state.cgroup); });
   members.read("ownPidNamespace", state.own_pid_namespace);
+  members.read("noProcess", state.no_process);
   members.read("terminal", state.terminal);
   members.read("detached", state.detached);
   members.read("externalDescriptors", state.external_descriptors);
@@ -189,6 +190,7 @@ std::string encode_state(const ContainerState& state) {
     });
     write_cgroup(out, state.cgroup);
     out.member("ownPidNamespace", state.own_pid_namespace);
+    out.member("noProcess", state.no_process);
     out.member("terminal", state.terminal);
     out.member("detached", state.detached);
     out.key("externalDescriptors");

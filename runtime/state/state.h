@@ -37,6 +37,7 @@ struct ContainerState {
   ProcessIdentity init;  // pid 0: still being created
   ContainerCgroup cgroup;
   bool own_pid_namespace = false;  // killing init kills all others
+  bool no_process = false;         // the config has none: there is nothing to start
   bool terminal = false;
   bool detached = false;
   std::vector<std::string> external_descriptors;  // what 0, 1 and 2 were, for CRIU

@@ -164,6 +164,13 @@ void add_shared_mounts(Work& work) {
              Pointer("/root/path"));
 }
 
+// Without a process there is a container, but nothing to start in it: the plan ends at the gate.
+void add_idle_process(Work& work) {
+  work.child(Phase::Process, ctr::NewSession{});
+  work.meet(Phase::Process, Point::Ready);
+  work.child(Phase::Start, ctr::WaitForStart{});
+}
+
 }  // namespace
 
 bool Work::new_namespace(NamespaceType type) const {
@@ -188,7 +195,7 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
   out.plan.id = options.id;
   out.plan.preserve_fds = options.preserve_fds;
   if (!spec.process.has_value())
-    problems.error(Pointer("/process"), "is required to run a container");
+    problems.warning(Pointer("/process"), "is required to start the container");
   report_unsupported(work);
 
   const bool own_mounts = find_namespace(spec.linux_, NamespaceType::Mount) != nullptr;
@@ -215,6 +222,8 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
     const std::string keyring =
         options.no_new_keyring ? std::string() : std::string("_ses.") + options.id;
     add_process(work, {*spec.process, Pointer("/process"), true, keyring});
+  } else {
+    add_idle_process(work);
   }
   out.problems = std::move(problems).take();
   return out;

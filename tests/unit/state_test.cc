@@ -27,6 +27,7 @@ ContainerState full_state() {
                   .scope = "ocictr-web.scope",
                   .freezer = "/sys/fs/cgroup/freezer/a/b/freezer.state"};
   state.own_pid_namespace = true;
+  state.no_process = true;
   state.terminal = true;
   state.detached = true;
   state.external_descriptors = {"/dev/null", "pipe:[1]", "/dev/pts/0"};

@@ -48,6 +48,22 @@ OCI_TEST(Lifecycle, CreateStartKillDelete) {
   ASSERT_STATUS(runtime({"delete", bundle.id()}), 0);
 }
 
+// config.md, "Process": required only when start is called. runtime.md, "Start": then it is an
+// error.
+OCI_TEST(Lifecycle, WithoutAProcessStartIsTheError) {
+  Bundle bundle;
+  bundle.remove("/process");
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  EXPECT_EQ(state_of(bundle.id(), "/status"), "created");
+  expect_refused(runtime({"start", bundle.id()}), {"/process", "required"});
+  EXPECT_EQ(state_of(bundle.id(), "/status"), "created");
+  const Outcome inside = runtime({"exec", bundle.id(), "/bin/sh", "-c", "echo in $(hostname)"});
+  EXPECT_STATUS(inside, 0);
+  EXPECT_TRUE(contains(inside.out, "in ")) << inside.out;
+  delete_by_force(bundle);
+  expect_refused(run_bundle(bundle), {"/process", "required"});
+}
+
 OCI_TEST(Lifecycle, RunGivesTheProgramsStatus) {
   Bundle bundle;
   for (const char* status : {"0", "3", "125", "255"}) {

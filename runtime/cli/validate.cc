@@ -16,8 +16,7 @@ bool has_error(const std::vector<Problem>& problems) {
 }
 
 std::string line(const Problem& problem) {
-  return ctr::strf("%s: %s\n", problem.severity == Problem::Error ? "error" : "warning",
-                   ctr::escape(problem.text()).c_str());
+  return ctr::strf("%s: %s\n", problem.word(), ctr::escape(problem.text()).c_str());
 }
 
 // What only this host or this user cannot do is a problem too: the plan says.

@@ -77,7 +77,7 @@ ctr::Result<void> first_error(const std::vector<Problem>& problems, const std::s
     return problem.severity == Problem::Error;
   });
   if (found == problems.end()) return {};
-  return ctr::make_error(ctr::Kind::InvalidSpec, "%s: %s", file.c_str(), found->text().c_str());
+  return ctr::make_error(found->kind, "%s: %s", file.c_str(), found->text().c_str());
 }
 
 ctr::Result<std::string> read_config_file(const std::string& path) {

@@ -35,12 +35,17 @@ std::string Problem::text() const {
   return pointer.empty() ? message : ctr::escape(pointer) + ": " + message;
 }
 
-void Problems::error(const Pointer& where, std::string message) {
+const char* Problem::word() const {
+  if (severity == Warning) return "warning";
+  return kind == ctr::Kind::Unsupported ? "unsupported" : "error";
+}
+
+void Problems::refuse(ctr::Kind kind, const Pointer& where, std::string message) {
   const auto covers = [&](const Problem& problem) {
     return problem.severity == Problem::Error && is_below(where.str(), problem.pointer);
   };
   if (errors_ < kMaxProblems && std::any_of(list_.begin(), list_.end(), covers)) return;
-  add(Problem::Error, where, std::move(message));
+  add({Problem::Error, where.str(), std::move(message), kind});
 }
 
 void Problems::demote_errors_below(const Pointer& where) {
@@ -52,13 +57,13 @@ void Problems::demote_errors_below(const Pointer& where) {
   }
 }
 
-void Problems::add(Problem::Severity severity, const Pointer& where, std::string message) {
-  std::size_t& count = severity == Problem::Error ? errors_ : warnings_;
+void Problems::add(Problem problem) {
+  std::size_t& count = problem.severity == Problem::Error ? errors_ : warnings_;
   ++count;
   if (count < kMaxProblems) {
-    list_.push_back({severity, where.str(), std::move(message)});
+    list_.push_back(std::move(problem));
   } else if (count == kMaxProblems) {
-    list_.push_back({severity, "", "too many problems, the rest is not listed"});
+    list_.push_back({problem.severity, "", "too many problems, the rest is not listed"});
   }
 }
 

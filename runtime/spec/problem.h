@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "ctrtool/core/base/error.h"
+
 namespace oci {
 
 // A JSON pointer (RFC 6901) under construction: Pointer("/mounts").at(3).at("options").
@@ -37,9 +39,12 @@ struct Problem {
   Severity severity = Error;
   std::string pointer;
   std::string message;
+  ctr::Kind kind = ctr::Kind::InvalidSpec;
 
   // "/root/path: must not be empty"
   std::string text() const;
+  // "error", "unsupported" (the document may be right) or "warning"
+  const char* word() const;
   bool operator==(const Problem&) const = default;
 };
 
@@ -51,20 +56,24 @@ class Problems {
  public:
   // Dropped where an error is noted already, there or around it: a value of the wrong type, or one
   // that is missing, needs no second complaint.
-  void error(const Pointer& where, std::string message);
+  void error(const Pointer& where, std::string message) {
+    refuse(ctr::Kind::InvalidSpec, where, std::move(message));
+  }
+  // An error too: the document may be right, but this build, kernel or user can't do it.
+  void unsupported(const Pointer& where, std::string message) {
+    refuse(ctr::Kind::Unsupported, where, std::move(message));
+  }
   void warning(const Pointer& where, std::string message) {
-    add(Problem::Warning, where, std::move(message));
+    add({Problem::Warning, where.str(), std::move(message)});
   }
   bool has_error() const { return errors_ != 0; }
-  // Whether an error is noted for exactly this place: a value of the wrong type needs no second
-  // one.
-  bool has_error_at(const Pointer& where) const;
   // What is wrong below `where` does not matter after all.
   void demote_errors_below(const Pointer& where);
   std::vector<Problem> take() && { return std::move(list_); }
 
  private:
-  void add(Problem::Severity severity, const Pointer& where, std::string message);
+  void refuse(ctr::Kind kind, const Pointer& where, std::string message);
+  void add(Problem problem);
 
   std::vector<Problem> list_;
   std::size_t errors_ = 0;

@@ -73,7 +73,8 @@ class MountPlanner {
     return true;
   }
   bool unsupported(const Pointer& at, const char* what) {
-    return wrong(at, std::string(what) + " is not supported by this version");
+    work_.problems.unsupported(at, std::string(what) + " is not supported by this version");
+    return false;
   }
   bool wrong(const Pointer& at, const std::string& message) {
     work_.problems.error(at, message);

@@ -110,38 +110,39 @@ ctr::SetUser translate_user(const Work& work, const Process& process) {
 void refuse_labels(Work& work, const ProcessPlan& plan) {
   const Process& process = plan.process;
   const auto refuse = [&](bool asked_for, const char* key) {
-    if (asked_for) work.problems.error(plan.at.at(key), "is not supported by this version");
+    if (asked_for) work.problems.unsupported(plan.at.at(key), "is not supported by this version");
   };
   refuse(!process.apparmorProfile.empty(), "apparmorProfile");
   refuse(!process.selinuxLabel.empty(), "selinuxLabel");
 }
 
+// Adds the compilation in the parent. The flags that the filter is to be loaded with, if there is
+// one.
+std::optional<unsigned> add_seccomp_compile(Work& work) {
+  if (!work.spec.linux_.seccomp.has_value()) return std::nullopt;
+  const Pointer at("/linux/seccomp");
+  ctr::SeccompProfile profile = translate_seccomp(*work.spec.linux_.seccomp, work.problems);
+  const ctr::Result<unsigned> flags = ctr::seccomp_load_flags(profile);
+  if (!flags.ok()) work.problems.error(at.at("flags"), flags.error().message);
+  work.parent(Phase::Process, ctr::CompileSeccomp{std::move(profile)}, at);
+  work.meet(Phase::Process, Point::SeccompReady);
+  return flags.ok() ? *flags : 0;
+}
+
 // The filter is the last thing. Without no_new_privs loading it needs CAP_SYS_ADMIN, which the
 // container may not have: we keep it for ourselves until execve, where what a process gets follows
 // from its bounding, inheritable and ambient sets alone (capabilities(7)).
-void add_confinement(Work& work, const ProcessPlan& plan, ctr::CapSets caps) {
-  const std::optional<Seccomp>& seccomp = work.spec.linux_.seccomp;
+void add_confinement(Work& work, const ProcessPlan& plan, ctr::CapSets caps,
+                     std::optional<unsigned> seccomp_flags) {
   if (plan.process.noNewPrivileges) {
     work.child(Phase::Start, ctr::SetNoNewPrivileges{}, plan.at.at("noNewPrivileges"));
-  } else if (seccomp.has_value()) {
+  } else if (seccomp_flags.has_value()) {
     caps.permitted.add(CAP_SYS_ADMIN);
     caps.effective.add(CAP_SYS_ADMIN);
   }
   work.child(Phase::Start, ctr::SetCapabilities{caps}, plan.at.at("capabilities"));
-  if (!seccomp.has_value()) return;
-  Problems reported_elsewhere;
-  const ctr::Result<unsigned> flags =
-      ctr::seccomp_load_flags(translate_seccomp(*seccomp, reported_elsewhere));
-  if (!flags.ok()) work.problems.error(Pointer("/linux/seccomp/flags"), flags.error().message);
-  work.child(Phase::Start, ctr::InstallSeccomp{flags.ok() ? *flags : 0}, Pointer("/linux/seccomp"));
-}
-
-void add_seccomp_compile(Work& work) {
-  if (!work.spec.linux_.seccomp.has_value()) return;
-  work.parent(Phase::Process,
-              ctr::CompileSeccomp{translate_seccomp(*work.spec.linux_.seccomp, work.problems)},
-              Pointer("/linux/seccomp"));
-  work.meet(Phase::Process, Point::SeccompReady);
+  if (seccomp_flags.has_value())
+    work.child(Phase::Start, ctr::InstallSeccomp{*seccomp_flags}, Pointer("/linux/seccomp"));
 }
 
 }  // namespace
@@ -169,12 +170,12 @@ void add_process(Work& work, const ProcessPlan& plan) {
   if (!has_variable(work.plan.program.env, "HOME"))
     work.child(Phase::Process, ctr::SetHome{process.user.uid});
   work.child(Phase::Process, ctr::FindProgram{}, plan.at.at("args"));
-  add_seccomp_compile(work);
+  const std::optional<unsigned> seccomp_flags = add_seccomp_compile(work);
   work.meet(Phase::Process, Point::Ready);
   work.child(Phase::Start, ctr::WaitForStart{});
   if (!limits.at_start.empty())
     work.child(Phase::Start, ctr::SetRlimits{limits.at_start}, plan.at.at("rlimits"));
-  add_confinement(work, plan, caps);
+  add_confinement(work, plan, caps, seccomp_flags);
   if (plan.is_init)
     add_hooks(work, Phase::Start, ctr::Actor::Child, ctr::HookStage::StartContainer);
   work.child(Phase::Start, ctr::Execute{}, plan.at.at("args"));

@@ -27,7 +27,7 @@ ctr::SeccompProfile translate_seccomp(const Seccomp& seccomp, Problems& problems
   for (const ctr::SeccompProblem& problem : ctr::check_seccomp(out))
     problems.error(Pointer(at.str() + problem.pointer), problem.message);
   if (ctr::seccomp_notifies(out))
-    problems.error(at, "SCMP_ACT_NOTIFY is not supported by this version");
+    problems.unsupported(at, "SCMP_ACT_NOTIFY is not supported by this version");
   return out;
 }
 

@@ -6,7 +6,7 @@ namespace oci {
 namespace {
 
 void refuse(Work& work, bool asked_for, const char* pointer) {
-  if (asked_for) work.problems.error(Pointer(pointer), "is not supported by this version");
+  if (asked_for) work.problems.unsupported(Pointer(pointer), "is not supported by this version");
 }
 
 }  // namespace

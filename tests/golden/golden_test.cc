@@ -84,8 +84,7 @@ Translation translate_case(const fs::path& dir, const Spec& spec, const std::str
 std::string lines_of(const std::vector<Problem>& problems) {
   std::string out;
   for (const Problem& problem : problems)
-    out += std::string(problem.severity == Problem::Error ? "error: " : "warning: ") +
-           problem.text() + "\n";
+    out += std::string(problem.word()) + ": " + problem.text() + "\n";
   return out;
 }
 

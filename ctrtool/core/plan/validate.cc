@@ -71,12 +71,15 @@ void check_pivot(const ContainerPlan& plan, Findings& out) {
 }
 
 // What can fail is done before the start is waited for; what confines comes after, and the program
-// last.
+// last. A plan without a program (a container that is only to be entered) ends with the wait.
 void check_end(const ContainerPlan& plan, Findings& out) {
-  if (plan.steps.empty() || !std::holds_alternative<Execute>(plan.steps.back().op))
+  const bool idle = plan.program.argv.empty();
+  const Op* const last = plan.steps.empty() ? nullptr : &plan.steps.back().op;
+  if (!idle && (last == nullptr || !std::holds_alternative<Execute>(*last)))
     out.push_back("a plan ends by executing the program");
+  if (idle && (last == nullptr || !std::holds_alternative<WaitForStart>(*last)))
+    out.push_back("a plan without a program ends with the wait for the start");
   if (count<WaitForStart>(plan) != 1) out.push_back("a plan waits for the start exactly once");
-  if (plan.program.argv.empty()) out.push_back("there is no program");
 }
 
 }  // namespace

@@ -24,10 +24,12 @@ void append(Work& work, const std::vector<ctr::Step>& steps) {
 
 // The limits are set while the child is busy with its mounts.
 void add_cgroup_limits(Work& work) {
-  if (!work.options.cgroup.has_value()) return;
   const Pointer at = Pointer("/linux/resources");
-  work.parent(Phase::Cgroup,
-              ctr::LimitCgroup{translate_resources(work.spec.linux_.resources, work.facts)}, at);
+  ctr::CgroupResources limits = translate_resources(work.spec.linux_.resources, work.facts);
+  for (ctr::LimitProblem& problem : ctr::check_limits(limits))
+    work.problems.error(Pointer(at.str() + problem.pointer), std::move(problem.message));
+  if (!work.options.cgroup.has_value()) return;
+  work.parent(Phase::Cgroup, ctr::LimitCgroup{std::move(limits)}, at);
 }
 
 bool is_cgroup_mount(const ctr::Step& step) {

@@ -11,6 +11,7 @@
 #include "runtime/cli/path.h"
 #include "runtime/cli/supervise.h"
 #include "runtime/spec/parse.h"
+#include "runtime/state/report.h"
 
 namespace oci::cli {
 namespace {
@@ -79,8 +80,7 @@ Syntax syntax_of(ExecOptions& o) {
   };
 }
 
-Result<void> check_status(const Container& container, bool ignore_paused) {
-  const Status status = TRY(container_status(container.dir, container.state));
+Result<void> check_status(Status status, bool ignore_paused) {
   switch (status) {
     case Status::Created:
     case Status::Running:
@@ -214,7 +214,8 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   const SignalGate gate = TRY(SignalGate::close());
 
   const Container container = TRY(find_container(context, options.id));
-  TRY(check_status(container, options.ignore_paused));
+  const Status status = TRY(container_status(container.dir, container.state));
+  TRY(check_status(status, options.ignore_paused));
   const Spec spec = TRY(load_spec(container.dir));
   Process base = spec.process.value_or(Process());
   if (base.cwd.empty()) base.cwd = "/";
@@ -243,6 +244,9 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   ctr::ExecuteOptions execute{.cgroup_layout = &cgroups};
   execute.target = *init;
   execute.seccomp_cache = cache;
+  execute.process_state = [&](pid_t pid) {
+    return seccomp_process_state(container.state, to_string(status), pid, listener_metadata(spec));
+  };
   execute.console_socket = std::move(console.to_child);
   ctr::Prepared prepared = TRY(ctr::prepare(translation.plan, std::move(execute)));
   UniqueFd terminal = TRY(receive_terminal(console));

@@ -138,6 +138,10 @@ Result<void> check_root(const std::string& rootfs) {
 
 }  // namespace
 
+std::string listener_metadata(const Spec& spec) {
+  return spec.linux_.seccomp.has_value() ? spec.linux_.seccomp->listenerMetadata : std::string();
+}
+
 UniqueFd open_seccomp_cache(const StateRoot& root, const Spec& spec) {
   if (!spec.linux_.seccomp.has_value()) return {};
   const std::string path = root.path() + "/.seccomp";
@@ -218,6 +222,9 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   const UniqueFd cache = open_seccomp_cache(root, draft.spec);
   ctr::ExecuteOptions execute{.hooks = &runner, .cgroup_layout = &draft.cgroups};
   execute.seccomp_cache = cache;
+  execute.process_state = [&](pid_t pid) {
+    return seccomp_process_state(state, "created", pid, listener_metadata(draft.spec));
+  };
   execute.console_socket = std::move(console.to_child);
   execute.gate = TRY(ctr::make_gate(dir.gate_path()));
   Result<ctr::Prepared> prepared = ctr::prepare(translation.plan, std::move(execute));

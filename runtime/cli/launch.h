@@ -62,6 +62,8 @@ ctr::Result<void> send_pidfd(const std::string& socket_path, ctr::BorrowedFd pid
 
 // Where compiled filters are kept, below the state root; invalid if there is none to keep.
 ctr::UniqueFd open_seccomp_cache(const StateRoot& root, const Spec& spec);
+// linux.seccomp.listenerMetadata, or nothing.
+std::string listener_metadata(const Spec& spec);
 
 // Where the master of a new terminal goes: the engine's socket, or our own pair.
 struct Console {

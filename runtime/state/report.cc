@@ -30,6 +30,22 @@ std::string hook_state(const ContainerState& state, std::string_view status, pid
   return std::move(out).take();
 }
 
+std::string seccomp_process_state(const ContainerState& state, std::string_view status, pid_t pid,
+                                  const std::string& metadata) {
+  const pid_t init = state.init.pid != 0 ? state.init.pid : pid;
+  json::Writer out;
+  out.object([&] {
+    out.member("ociVersion", state.oci_version);
+    out.key("fds");
+    out.array([&] { out.value("seccompFd"); });
+    out.member("pid", pid);
+    if (!metadata.empty()) out.member("metadata", metadata);
+    out.key("state");
+    out.raw(hook_state(state, status, init));
+  });
+  return std::move(out).take();
+}
+
 void write_state(json::Writer& out, const ContainerState& state, Status status) {
   out.object([&] {
     out.member("ociVersion", state.oci_version);

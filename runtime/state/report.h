@@ -18,6 +18,11 @@ namespace oci {
 // hook sees it; 0 when there is none.
 std::string hook_state(const ContainerState& state, std::string_view status, pid_t pid);
 
+// What a seccomp agent reads along with the listener (config-linux.md, "The Container Process
+// State"). `pid`: the process that loaded the filter; `status` and the rest are the container's.
+std::string seccomp_process_state(const ContainerState& state, std::string_view status, pid_t pid,
+                                  const std::string& metadata);
+
 // What `state` and `list` print: the same and rootfs, created, owner. No key is one of CRI-O's own
 // record, over which it decodes this object.
 void write_state(json::Writer& out, const ContainerState& state, Status status);

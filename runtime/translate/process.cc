@@ -124,7 +124,10 @@ std::optional<unsigned> add_seccomp_compile(Work& work) {
   ctr::SeccompProfile profile = translate_seccomp(*work.spec.linux_.seccomp, work.problems);
   const ctr::Result<unsigned> flags = ctr::seccomp_load_flags(profile);
   if (!flags.ok()) work.problems.error(at.at("flags"), flags.error().message);
+  const std::string agent = ctr::seccomp_notifies(profile) ? profile.listener_path : "";
   work.parent(Phase::Process, ctr::CompileSeccomp{std::move(profile)}, at);
+  if (!agent.empty())
+    work.parent(Phase::Process, ctr::ConnectSeccompAgent{agent}, at.at("listenerPath"));
   work.meet(Phase::Process, Point::SeccompReady);
   return flags.ok() ? *flags : 0;
 }

@@ -37,6 +37,17 @@ TEST(Report, HooksReadOneCompactLine) {
   EXPECT_THAT(hook_state(state, "created", 1), HasSubstr(R"("annotations":{"a/b":"c"})"));
 }
 
+TEST(Report, SeccompAgentsReadTheProcessState) {
+  ContainerState state = web();
+  EXPECT_EQ(seccomp_process_state(state, "running", 50, "a \"b\""),
+            R"({"ociVersion":"1.2.0","fds":["seccompFd"],"pid":50,"metadata":"a \"b\"",)"
+            R"("state":{"ociVersion":"1.2.0","id":"web","status":"running","pid":42,)"
+            R"("bundle":"/srv/web"}})");
+  state.init = {};  // still being created: the process that loads the filter is init
+  EXPECT_THAT(seccomp_process_state(state, "created", 50, ""),
+              AllOf(HasSubstr(R"("status":"created","pid":50)"), Not(HasSubstr("metadata"))));
+}
+
 TEST(Report, EnginesFindTheirKeys) {
   EXPECT_EQ(report(web(), Status::Running),
             R"({"ociVersion":"1.2.0","id":"web","pid":42,"status":"running","bundle":"/srv/web",)"

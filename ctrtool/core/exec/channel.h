@@ -13,7 +13,7 @@
 //     ◀──────────────────── #4 MountsDone
 //     prestart, createRuntime hooks
 //     #5 HooksDone ────────────────────▶  createContainer hooks, pivot, attributes
-//     #6 SeccompReady (program) ───────▶
+//     #6 SeccompReady (program, agent) ▶
 //     ◀───────────────────────── #7 Ready
 //     save the state
 //     Release (create) or Go (run) ────▶  waits at the gate, or goes on at once

@@ -5,6 +5,7 @@
 
 #include <linux/filter.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,9 +25,10 @@ struct Context {
   const ContainerPlan* plan = nullptr;
   HookRunner* hooks = nullptr;
   const CgroupLayout* cgroup_layout = nullptr;
-  BorrowedFd seccomp_cache = kNoFd;   // a directory, or none
-  BorrowedFd target = kNoFd;          // pidfd of the process to join
-  std::uint64_t ignored_signals = 0;  // bit n-1: signal n
+  BorrowedFd seccomp_cache = kNoFd;                   // a directory, or none
+  BorrowedFd target = kNoFd;                          // pidfd of the process to join
+  std::function<std::string(pid_t)> process_state{};  // for the seccomp agent
+  std::uint64_t ignored_signals = 0;                  // bit n-1: signal n
   bool in_child = false;
   Channel channel;  // to the other half; after the gate, to the starter
 
@@ -34,6 +36,8 @@ struct Context {
   std::optional<Cgroup> cgroup;
   std::vector<UniqueFd> cgroup_tasks;  // until the child has them
   std::vector<sock_filter> seccomp;    // both: the child has it after #5
+  UniqueFd seccomp_agent;              // both: a connected socket, the child has it after #5
+  UniqueFd process_state_file;         // both: what the child is to say there
   UniqueFd own_pid_namespace;          // to go back to after the clone
   pid_t child = 0;
   UniqueFd child_pidfd;
@@ -42,6 +46,7 @@ struct Context {
   bool setgroups_denied = false;       // in the joined user namespace, by whoever made it
   UniqueFd proc;                       // the host's /proc, seen to be a procfs
   UniqueFd root;                       // the container's root mount
+  UniqueFd seccomp_listener;           // until execve
   UniqueFd late_cgroup;                // `tasks` of the memory hierarchy, written last
   UniqueFd console_socket;             // connected; takes the pty's master
   UniqueFd gate;                       // listening; invalid when the parent itself gives the Go
@@ -106,6 +111,7 @@ Result<void> run(const SetHome& op, Context& ctx);
 Result<void> run(const FindProgram& op, Context& ctx);
 Result<void> run(const SetNoNewPrivileges& op, Context& ctx);
 Result<void> run(const CompileSeccomp& op, Context& ctx);
+Result<void> run(const ConnectSeccompAgent& op, Context& ctx);
 Result<void> run(const InstallSeccomp& op, Context& ctx);
 Result<void> run(const SetCapabilities& op, Context& ctx);
 Result<void> run(const WaitForStart& op, Context& ctx);

@@ -141,6 +141,7 @@ Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
   ctx.cgroup_layout = options.cgroup_layout;
   ctx.seccomp_cache = options.seccomp_cache;
   ctx.target = options.target;
+  ctx.process_state = std::move(options.process_state);
   ctx.console_socket = std::move(options.console_socket);
   ctx.gate = std::move(options.gate);
   ctx.ignored_signals = TRY(ignored_signals());

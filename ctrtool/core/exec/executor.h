@@ -13,6 +13,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -30,8 +31,10 @@ struct ExecuteOptions {
   const CgroupLayout* cgroup_layout = nullptr;
   BorrowedFd seccomp_cache = kNoFd;  // a directory to keep compiled programs in, or none
   BorrowedFd target = kNoFd;         // pidfd of the process whose namespaces are joined
-  UniqueFd console_socket{};         // connected; takes the terminal's master
-  UniqueFd gate{};                   // listening; for release()
+  // What a seccomp agent is told of the process with this pid: the container process state, JSON.
+  std::function<std::string(pid_t)> process_state{};
+  UniqueFd console_socket{};  // connected; takes the terminal's master
+  UniqueFd gate{};            // listening; for release()
 };
 
 class Prepared {

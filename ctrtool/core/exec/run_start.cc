@@ -2,6 +2,7 @@
 // Where the halves meet, and the last steps: terminal, seccomp, gate, hooks.
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/memfd.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
+#include "ctrtool/core/sys/socket.h"
 #include "ctrtool/core/sys/tty.h"
 
 namespace ctr {
@@ -36,6 +38,13 @@ std::vector<sock_filter> program_of(const std::string& bytes) {
   return program;
 }
 
+void take_seccomp(ChannelMessage& message, Context& ctx) {
+  ctx.seccomp = program_of(message.payload);
+  if (message.fds.size() != 2) return;
+  ctx.seccomp_agent = std::move(message.fds[0]);
+  ctx.process_state_file = std::move(message.fds[1]);
+}
+
 Result<void> meet_as_parent(Point point, Context& ctx) {
   const auto type = static_cast<MessageType>(point);
   switch (point) {
@@ -51,8 +60,14 @@ Result<void> meet_as_parent(Point point, Context& ctx) {
       ctx.cgroup_tasks.clear();
       return sent;
     }
-    case Point::SeccompReady:
-      return ctx.channel.send(type, program_bytes(ctx.seccomp));
+    case Point::SeccompReady: {
+      std::vector<BorrowedFd> fds;
+      if (ctx.seccomp_agent.valid()) fds = {ctx.seccomp_agent, ctx.process_state_file};
+      const Result<void> sent = ctx.channel.send(type, program_bytes(ctx.seccomp), fds);
+      ctx.seccomp_agent.reset();
+      ctx.process_state_file.reset();
+      return sent;
+    }
     case Point::IdsMapped:
     case Point::HooksDone:
       return ctx.channel.send(type);
@@ -71,7 +86,7 @@ Result<void> meet_as_child(Point point, Context& ctx) {
   if (point == Point::MountsDone || point == Point::UserMade) return ctx.channel.send(type);
   ChannelMessage message = TRY(ctx.channel.expect(type));
   if (point == Point::CgroupMade) ctx.cgroup_tasks = std::move(message.fds);
-  if (point == Point::SeccompReady) ctx.seccomp = program_of(message.payload);
+  if (point == Point::SeccompReady) take_seccomp(message, ctx);
   return {};
 }
 
@@ -113,8 +128,28 @@ Result<void> run(const CompileSeccomp& op, Context& ctx) {
   return {};
 }
 
+Result<void> run(const ConnectSeccompAgent& op, Context& ctx) {
+  CTR_ASSERT(ctx.process_state != nullptr);
+  ctx.seccomp_agent = TRY(sys::connect_unix(op.from, SOCK_STREAM));
+  // A file, because annotations may be longer than a message of ours.
+  ctx.process_state_file = TRY(sys::memfd_create("process-state", MFD_CLOEXEC));
+  return sys::write_all(ctx.process_state_file, ctx.process_state(ctx.child));
+}
+
+// Under the filter one call of ours is left to do, sendmsg: what it is to say is read before, and
+// execve closes both ends. A close of ours might be asked about, and the agent still be reading.
 Result<void> run(const InstallSeccomp& op, Context& ctx) {
-  TRY(sys::seccomp_set_mode_filter(ctx.seccomp, op.flags));
+  std::string process_state;
+  if (ctx.process_state_file.valid()) {
+    TRY(sys::lseek(ctx.process_state_file, 0, SEEK_SET));
+    process_state = TRY(sys::read_all(ctx.process_state_file));
+    ctx.process_state_file.reset();
+  }
+  ctx.seccomp_listener = TRY(sys::seccomp_set_mode_filter(ctx.seccomp, op.flags));
+  if (!ctx.seccomp_listener.valid()) return {};
+  CTR_ASSERT(ctx.seccomp_agent.valid());
+  TRY_CTX(sys::send_message(ctx.seccomp_agent, process_state, {ctx.seccomp_listener.borrow()}),
+          "seccomp agent");
   return {};
 }
 

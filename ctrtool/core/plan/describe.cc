@@ -249,6 +249,9 @@ Named show(const CompileSeccomp& op) {
   return {"compile_seccomp", strf("compile the seccomp filter: %zu rules, else %s",
                                   op.profile.rules.size(), op.profile.default_action.c_str())};
 }
+Named show(const ConnectSeccompAgent& op) {
+  return {"connect_seccomp_agent", "connect to the seccomp agent at " + quote(op.from)};
+}
 Named show(const InstallSeccomp&) { return {"install_seccomp", "load the seccomp filter"}; }
 Named show(const SetCapabilities& op) {
   return {"set_capabilities",

@@ -283,6 +283,10 @@ struct SetNoNewPrivileges {};
 struct CompileSeccomp {  // parent
   SeccompProfile profile;
 };
+// Parent: to the agent that answers notifications. The child sends it the listener and who it is.
+struct ConnectSeccompAgent {
+  std::string from;
+};
 struct InstallSeccomp {
   unsigned flags = 0;  // SECCOMP_FILTER_FLAG_*
 };
@@ -317,17 +321,16 @@ struct RunHooks {
   std::vector<Hook> hooks;
 };
 
-using Op =
-    std::variant<Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare,
-                 CloneAgain, SetTimeOffsets, BringUpLoopback, SetHostname, SetDomainname,
-                 BecomeRoot, MakeCgroup, OpenCgroup, LimitCgroup, JoinCgroup, UnshareCgroup,
-                 DelegateCgroup, SetPropagation, BindRoot, OpenSource, AttachMount, BindMount,
-                 MountFs, MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink, MakeDevice,
-                 MaskPath, MakeReadonly, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal,
-                 NewSession, ChownStdio, SetScheduler, SetIoPriority, SetAffinity, SetPersonality,
-                 SetMemoryPolicy, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits,
-                 DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges,
-                 CompileSeccomp, InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
+using Op = std::variant<
+    Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare, CloneAgain,
+    SetTimeOffsets, BringUpLoopback, SetHostname, SetDomainname, BecomeRoot, MakeCgroup, OpenCgroup,
+    LimitCgroup, JoinCgroup, UnshareCgroup, DelegateCgroup, SetPropagation, BindRoot, OpenSource,
+    AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink,
+    MakeDevice, MaskPath, MakeReadonly, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal,
+    NewSession, ChownStdio, SetScheduler, SetIoPriority, SetAffinity, SetPersonality,
+    SetMemoryPolicy, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits, DropBounding,
+    SetUser, ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges, CompileSeccomp,
+    ConnectSeccompAgent, InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
 
 // "mount_fs": the operation's name in plans.
 std::string_view op_name(const Op& op);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by the engine tests, inside the sandbox: private roots and configuration for podman, one
 # image made of busybox, and small words to say what is expected. Each test file holds functions
-# t_NAME; `FILE --list` names them, `FILE NAME` runs one.
+# t_NAME; `FILE --list` names them, `FILE NAME` runs one. A file sets `engine` and has, unless podman's
+# will do: setup_ENGINE, remove_containers, and stop_engine for what it started.
 #
 # From the build: OCICTR (the runtime), OCICTR_TOOLS (directory of guest and pty).
 set -u
@@ -91,23 +92,80 @@ podman() {
 # run OPTIONS... IMAGE WORDS...: without a network unless told, below a parent group of our own.
 run() { podman run --cgroup-parent "/$tag" --network "${network:-none}" "$@"; }
 
+# containerd below /tmp/containerd and /run/containerd.
+start_containerd() {
+  need containerd
+  mkdir -p /tmp/containerd /run/containerd
+  cat >/tmp/containerd/config.toml <<CONF
+version = 2
+root = "/tmp/containerd/root"
+state = "/run/containerd/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+[grpc]
+  address = "/run/containerd/sock"
+CONF
+  export CONTAINERD_ADDRESS=/run/containerd/sock
+  containerd -c /tmp/containerd/config.toml >>/tmp/containerd/log 2>&1 &
+  containerd=$!
+  eventually ctr version
+}
+stop_daemon() {
+  kill "$1" 2>/dev/null
+  wait "$1"
+}
+
+remove_containers() { podman rm -f -t 0 -a >/dev/null 2>&1; }
+stop_engine() { :; }
+state_root=/run/ocictr
+
+# Only ours are below the tag; podman's conmon goes a moment after its container.
+state_left() { ls -A "$state_root" 2>/dev/null | grep -v -e '^\.' -e '^cache$'; }
+cgroups_left() { find /sys/fs/cgroup -type d -path "*/$tag/*" | grep -v '/conmon$'; }
+mount_points() { awk '{print $5}' /proc/self/mountinfo | grep -v -e '/netns$' | sort; }
+mounts_left() { mount_points | comm -13 /tmp/mounts_before -; }
+# Not pid 1, not us and our subshells.
+processes_left() {
+  for directory in /proc/[0-9]*; do
+    case ${directory#/proc/} in 1 | $$) continue ;; esac
+    words=$(tr '\0' ' ' 2>/dev/null <"$directory/cmdline")
+    case $words in '' | *" $0 "*) ;; *) echo "${directory#/proc/} $words" ;; esac
+  done
+}
+# gone WHAT COMMAND: at most five seconds until it says nothing.
+gone() {
+  for _ in $(seq 50); do
+    left=$("$2")
+    [ -n "$left" ] || return 0
+    sleep 0.1
+  done
+  fail "left $1: $left"
+}
+
 # When the containers are gone, so is everything of the runtime.
 nothing_left() {
-  podman rm -f -t 0 -a >/dev/null 2>&1
-  left=$(ls -A /run/ocictr 2>/dev/null | grep -v -e '^\.' -e '^cache$')
-  [ -z "$left" ] || fail "left in the state root: $left"
-  left=$(find /sys/fs/cgroup -type d -path "*/$tag/*" | grep -v '/conmon$')
-  [ -z "$left" ] || fail "left control groups: $left"
+  remove_containers
+  gone "in the state root" state_left
+  gone "control groups" cgroups_left
+  gone "mounts" mounts_left
+  stop_engine
+  gone "processes" processes_left
 }
 remove_cgroups() { find /sys/fs/cgroup -depth -type d -path "*${tag:-octest-none}*" -exec rmdir {} + 2>/dev/null; }
+
+finish() {
+  remove_containers >/dev/null 2>&1
+  stop_engine
+  remove_cgroups
+}
 
 main() {
   if [ "${1:-}" = --list ]; then
     sed -n 's/^t_\([a-z0-9_]*\)() {.*/\1/p' "$0"
     exit 0
   fi
-  trap remove_cgroups EXIT
+  trap finish EXIT
   "setup_$engine"
+  mount_points >/tmp/mounts_before
   "t_$1"
   nothing_left
 }

@@ -1,0 +1,264 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Debian's containerd with ocictr as the program behind its runc shim, driven by ctr.
+. "$(dirname "$0")/common.sh"
+engine=containerd
+
+setup_containerd() {
+  need ctr
+  tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
+  export CONTAINERD_NAMESPACE=$tag
+  state_root=/run/containerd/runc/$tag
+  runtime="--runtime io.containerd.runc.v2 --runc-binary $OCICTR --env PATH=/bin"
+  make_rootfs /tmp/rootfs
+  start_containerd
+}
+stop_engine() { stop_daemon "$containerd"; }
+remove_containers() {
+  for name in $(ctr container ls -q); do
+    ctr task delete -f "$name" >/dev/null 2>&1
+    ctr container delete "$name" >/dev/null
+  done
+}
+
+# run OPTIONS... ROOTFS NAME WORDS...
+run() { ctr run $runtime --rootfs "$@"; }
+run_in_background() { expect 0 run -d "$@" /tmp/rootfs c sleep 100; }
+task_is() { eventually sh -c "ctr task ls | grep -q '^c .*$1'"; }
+
+# --- run -----------------------------------------------------------------------
+t_run_rm() {
+  expect 0 run --rm /tmp/rootfs c echo hello
+  is hello
+  expect 0 ctr container ls -q
+  is ""
+}
+t_run_status_and_streams() {
+  expect 3 run --rm /tmp/rootfs c sh -c 'echo to-out; echo to-err >&2; exit 3'
+  says to-out to-err
+}
+t_run_killed_by_a_signal() { expect 134 run --rm /tmp/rootfs c sh -c 'guest signal 6; exit $?'; }
+t_run_missing_program() {
+  expect 1 run --rm /tmp/rootfs c /no/such
+  says "OCI runtime create failed" "no such file or directory"
+  expect 1 run --rm /tmp/rootfs d nosuch
+  says "executable file not found in"
+}
+t_run_directory() {
+  expect 1 run --rm /tmp/rootfs c /etc
+  says "permission denied"
+}
+t_run_tty() {
+  expect 5 "$OCICTR_TOOLS/pty" --size 33x99 --expect '# ' --send 'stty size\r' --expect '33 99' \
+    --expect '# ' --send 'tty; exit 5\r' -- ctr run --rm -t $runtime \
+    --rootfs /tmp/rootfs c sh
+  says /dev/pts/0
+}
+t_run_detached_is_listed() {
+  run_in_background --pid-file /tmp/pid
+  expect 0 ctr task ls
+  says "c " RUNNING "$(cat /tmp/pid)"
+}
+t_run_without_streams() {
+  expect 0 run -d --null-io /tmp/rootfs c sh -c 'echo lost; exec sleep 100'
+  task_is RUNNING
+}
+t_configuration_file() {
+  need jq
+  (cd /tmp && "$OCICTR" spec) || fail spec
+  jq ".process.args = $(words echo from-a-file) | .process.terminal = false | .root.path = \"/tmp/rootfs\"
+     | .linux.cgroupsPath = \"/$tag/c\"" /tmp/config.json >/tmp/c.json
+  expect 0 ctr run --rm $runtime --config /tmp/c.json c
+  says from-a-file
+}
+
+# --- tasks ---------------------------------------------------------------------
+t_exec_status_and_streams() {
+  run_in_background
+  expect 4 ctr task exec --exec-id e --cwd /tmp --user 1000:10 c sh -c 'pwd; id -u; echo err >&2; exit 4'
+  says /tmp 1000 err
+  expect 0 ctr task exec --exec-id e c true
+}
+t_exec_tty() {
+  run_in_background
+  expect 4 "$OCICTR_TOOLS/pty" --size 22x66 --expect '# ' --send 'stty size\r' --expect '22 66' \
+    --expect '# ' --send 'exit 4\r' -- ctr task exec -t --exec-id e c sh
+}
+t_exec_detached_and_killed() {
+  run_in_background
+  expect 0 ctr task exec -d --exec-id e c sleep 200
+  expect 0 ctr task ps c
+  [ "$(printf '%s\n' "$out" | wc -l)" = 3 ] || fail "not two processes"
+  expect 0 ctr task kill -s KILL --exec-id e c
+  eventually sh -c '[ "$(ctr task ps c | wc -l)" = 2 ]'
+  expect 137 ctr task delete --exec-id e c
+}
+t_exec_missing_program() {
+  run_in_background
+  expect 1 ctr task exec --exec-id e c /no/such
+  says "no such file or directory"
+  expect 1 ctr task exec --exec-id f c /etc
+  says "permission denied"
+  task_is RUNNING
+}
+t_pause_and_resume() {
+  run_in_background
+  expect 0 ctr task pause c
+  task_is PAUSED
+  expect 1 ctr task exec --exec-id e c true
+  expect 0 ctr task resume c
+  task_is RUNNING
+  expect 0 ctr task exec --exec-id f c true
+}
+t_ps() {
+  run_in_background --pid-file /tmp/pid
+  expect 0 ctr task ps c
+  says "$(cat /tmp/pid)"
+}
+t_metrics() {
+  run_in_background
+  expect 0 ctr task metrics c
+  says pids.current memory
+}
+t_kill_twice() {
+  run_in_background
+  expect 0 ctr task kill -s KILL c
+  task_is STOPPED
+  expect 1 ctr task kill -s KILL c
+  says "process already finished"
+  expect 0 ctr task delete c
+  says "exit code 137"
+}
+t_kill_by_name_and_number() {
+  expect 0 run -d /tmp/rootfs c sh -c 'trap "exit 8" USR1; touch /tmp/up; while :; do sleep 0.05; done'
+  eventually test -e /tmp/rootfs/tmp/up
+  expect 0 ctr task kill -s USR1 c
+  task_is STOPPED
+  expect 0 ctr task delete c
+  says "exit code 8"
+}
+t_kill_all() {
+  expect 0 run -d /tmp/rootfs c sh -c 'sleep 300 & exec sleep 301'
+  eventually sh -c '[ "$(ctr task ps c | wc -l)" = 3 ]'
+  expect 0 ctr task kill -a -s KILL c
+  task_is STOPPED
+}
+t_stubborn_program() {
+  expect 0 run -d /tmp/rootfs c sleep 100
+  expect 0 ctr task kill c
+  task_is RUNNING
+  expect 1 ctr task delete c
+  expect 0 ctr task delete -f c
+}
+t_unknown_task() {
+  expect 1 ctr task kill c
+  says "not found"
+}
+t_daemon_restarts() {
+  run_in_background
+  stop_engine
+  start_containerd
+  task_is RUNNING
+  expect 7 ctr task exec --exec-id e c sh -c 'exit 7'
+  expect 0 ctr task kill -s KILL c
+  task_is STOPPED
+}
+t_shim_dies() {
+  run_in_background --pid-file /tmp/pid
+  shim=$(sed 's/.*) . \([0-9]*\) .*/\1/' "/proc/$(cat /tmp/pid)/stat")
+  kill -KILL "$shim"
+  eventually sh -c '! ctr task ls -q | grep -q .'
+  eventually test ! -d "/proc/$(cat /tmp/pid)"
+}
+t_events() {
+  ctr events >/tmp/events &
+  watcher=$!
+  run_in_background
+  expect 0 ctr task exec --exec-id e c true
+  expect 0 ctr task pause c
+  expect 0 ctr task resume c
+  expect 0 ctr task delete -f c
+  eventually grep -q /tasks/delete /tmp/events
+  kill $watcher
+  out=$(cat /tmp/events)
+  says /tasks/create /tasks/start /tasks/exec-added /tasks/paused /tasks/resumed /tasks/exit
+}
+t_out_of_memory() {
+  ctr events >/tmp/events &
+  watcher=$!
+  expect 137 run --rm --memory-limit 16000000 /tmp/rootfs c guest alloc 64
+  eventually grep -q /tasks/oom /tmp/events
+  kill $watcher
+}
+
+# --- what the container is -------------------------------------------------------
+t_limits() {
+  run_in_background --pid-file /tmp/pid --memory-limit 33554432 --cpus 0.5 --cpu-shares 200
+  path=$(sed -n 's/^[0-9]*:memory://p' "/proc/$(cat /tmp/pid)/cgroup")
+  limit=/sys/fs/cgroup/memory$path/memory.limit_in_bytes
+  [ -n "$path" ] || limit=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(cat /tmp/pid)/cgroup")/memory.max
+  expect 0 cat "$limit"
+  is 33554432
+}
+t_process() {
+  expect 0 run --rm --env A=b --cwd /tmp /tmp/rootfs c sh -c 'echo $A $(pwd)'
+  is "b /tmp"
+}
+t_mounts() {
+  mkdir /tmp/data
+  echo outside >/tmp/data/file
+  expect 0 run --rm --mount type=bind,src=/tmp/data,dst=/data,options=rbind:ro /tmp/rootfs c sh -c 'cat /data/file; touch /data/x || echo refused'
+  says outside refused
+}
+t_read_only() {
+  expect 1 run --rm --read-only /tmp/rootfs c touch /x
+  says "Read-only file system"
+}
+t_capabilities() {
+  expect 0 run --rm --cap-drop CAP_CHOWN --cap-add CAP_SYS_TIME /tmp/rootfs c guest report
+  says "status.CapEff 00000000aa0425fa" "status.NoNewPrivs 1"
+  expect 0 run --rm --allow-new-privs /tmp/rootfs c guest report
+  says "status.NoNewPrivs 0"
+}
+t_privileged() {
+  expect 0 run --rm --privileged /tmp/rootfs c guest report
+  says "status.Seccomp 0"
+}
+t_seccomp() {
+  expect 0 run --rm --seccomp /tmp/rootfs c guest report
+  says "status.Seccomp 2"
+}
+t_host_network() {
+  expect 0 run --rm --net-host /tmp/rootfs c readlink /proc/self/ns/net
+  is "$(readlink /proc/self/ns/net)"
+}
+t_namespace_of_another() {
+  run_in_background --pid-file /tmp/pid
+  other=/proc/$(cat /tmp/pid)/ns/uts
+  expect 0 run --rm --with-ns "uts:$other" /tmp/rootfs d readlink /proc/self/ns/uts
+  is "$(readlink "$other")"
+}
+t_device() {
+  expect 0 run --rm --device /dev/fuse /tmp/rootfs c stat -c %t:%T /dev/fuse
+  is a:e5
+}
+t_no_pivot() { expect 0 run --rm --no-pivot /tmp/rootfs c true; }
+t_no_descriptors_leak() {
+  expect 0 run --rm /tmp/rootfs c guest fds
+  [ "$(printf '%s\n' "$out" | wc -l)" = 3 ] || fail "more than three"
+}
+t_several_at_once() {
+  runners=
+  for i in 1 2 3 4; do
+    run --rm /tmp/rootfs "c$i" sh -c "exit $i" &
+    runners="$runners $!"
+  done
+  i=0
+  for runner in $runners; do
+    i=$((i + 1))
+    wait "$runner"
+    [ $? = $i ] || fail "container $i"
+  done
+}
+
+main "$@"

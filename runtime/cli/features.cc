@@ -63,9 +63,9 @@ void write_linux(json::Writer& out) {
     flags(out, "apparmor", {{"enabled", false}});
     flags(out, "selinux", {{"enabled", false}});
     flags(out, "intelRdt", {{"enabled", false}, {"schemata", false}, {"monitoring", false}});
-    flags(out, "netDevices", {{"enabled", false}});
+    flags(out, "netDevices", {{"enabled", true}});
     out.key("mountExtensions");
-    out.object([&] { flags(out, "idmap", {{"enabled", false}}); });
+    out.object([&] { flags(out, "idmap", {{"enabled", true}}); });
   });
 }
 

@@ -190,8 +190,22 @@ bool is_interface_name(std::string_view name) {
          name.find_first_of("/: ") == std::string_view::npos && !has_control_character(name);
 }
 
+// "eth%d" is a template: the kernel picks the number.
+bool is_interface_template(std::string_view name) {
+  return name.ends_with("%d") && name.find('%') == name.size() - 2;
+}
+
 void check_net_devices(const Linux& config, const Pointer& at, Problems& problems) {
+  std::set<std::string_view> taken;
   for (const auto& [host_name, device] : config.netDevices) {
+    const std::string_view name = device.name.empty() ? host_name : device.name;
+    if (name.find('%') != std::string_view::npos) {
+      if (!is_interface_template(name))
+        problems.error(at.at(host_name).at("name"), "may have one \"%d\", at its end");
+    } else if (!taken.insert(name).second) {
+      problems.error(at.at(host_name).at("name"),
+                     "a second device " + ctr::quote(name) + " in the container");
+    }
     if (!is_interface_name(host_name)) {
       problems.error(at.at(host_name), "is not the name of an interface");
     } else if (!device.name.empty() && !is_interface_name(device.name)) {

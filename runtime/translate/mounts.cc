@@ -3,6 +3,8 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include <algorithm>
+
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/mount_options.h"
 #include "ctrtool/core/sys/compat.h"
@@ -41,6 +43,19 @@ std::string clean(const std::string& path) {
   return "/" + ctr::join(parts, "/");
 }
 
+// What a user namespace's root may mount itself (FS_USERNS_MOUNT), and must where the content is
+// its namespaces'. The rest reads devices or files by the kernel's own eyes.
+bool user_namespaces_mount(std::string_view type) {
+  constexpr std::string_view kTypes[] = {"proc",   "sysfs",   "tmpfs", "ramfs", "devpts",
+                                         "mqueue", "overlay", "fuse",  "bpf",   "binfmt_misc"};
+  return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes) ||
+         type.starts_with("fuse.");
+}
+
+// Of MS_*, what is said of the file system and not of one mount of it.
+constexpr unsigned long kSuperblockFlags =
+    MS_RDONLY | MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME | MS_MANDLOCK | MS_SILENT;
+
 class MountPlanner {
  public:
   MountPlanner(Work& work, MountPlan& plan) : work_(work), plan_(plan) {}
@@ -53,7 +68,8 @@ class MountPlanner {
       work_.problems.error(at_.at("options"), options.error().message);
       return;
     }
-    if (!check(mount, *options)) return;
+    id_map_.reset();
+    if (!check(mount, *options) || !plan_id_map(mount, *options)) return;
     if ((options->flags & MS_BIND) != 0 || mount.type == "bind") {
       add_bind(mount, *options);
     } else if (mount.type == "cgroup" || mount.type == "cgroup2") {
@@ -65,20 +81,52 @@ class MountPlanner {
 
  private:
   bool check(const Mount& mount, const ctr::MountOptions& options) {
-    if (options.idmap || !mount.uidMappings.empty() || !mount.gidMappings.empty())
-      return unsupported(at_.at("uidMappings"), "id-mapped mounts");
-    if (options.copy_symlink) return unsupported(at_.at("options"), "the option copy-symlink");
+    if (options.copy_symlink && (options.src_nofollow || options.dest_nofollow))
+      return wrong(at_.at("options"), "copy-symlink excludes src-nofollow and dest-nofollow");
     if (clean(mount.destination) == "/")
       return wrong(at_.at("destination"), "the root itself cannot be mounted over");
     return true;
   }
-  bool unsupported(const Pointer& at, const char* what) {
-    work_.problems.unsupported(at, std::string(what) + " is not supported by this version");
-    return false;
-  }
   bool wrong(const Pointer& at, const std::string& message) {
     work_.problems.error(at, message);
     return false;
+  }
+
+  // The mount's own maps; else, where only the option is given, the container's.
+  bool plan_id_map(const Mount& mount, const ctr::MountOptions& options) {
+    if (!options.idmap && mount.uidMappings.empty()) return true;
+    const Linux& config = work_.spec.linux_;
+    ctr::MountIdMapping map{.uids = {}, .gids = {}, .recursive = options.ridmap};
+    if (!mount.uidMappings.empty()) {
+      map.uids = translate_id_map(mount.uidMappings, work_.problems, at_.at("uidMappings"));
+      map.gids = translate_id_map(mount.gidMappings, work_.problems, at_.at("gidMappings"));
+    } else if (!options.idmap_maps.empty()) {
+      if (!parse_id_maps(options.idmap_maps, map)) return false;
+    } else if (work_.new_namespace(NamespaceType::User)) {
+      map.uids =
+          translate_id_map(config.uidMappings, work_.problems, Pointer("/linux/uidMappings"));
+      map.gids =
+          translate_id_map(config.gidMappings, work_.problems, Pointer("/linux/gidMappings"));
+    } else if (work_.joined_namespace(NamespaceType::User)) {
+      map.from = find_namespace(config, NamespaceType::User)->path;
+    } else {
+      return wrong(at_.at("options"),
+                   "idmap needs uidMappings and gidMappings, or a user namespace");
+    }
+    id_map_ = std::move(map);
+    return true;
+  }
+
+  // crun's words: "idmap=uids=0-1-10;gids=0-1-10".
+  bool parse_id_maps(const std::string& text, ctr::MountIdMapping& map) {
+    const Linux& config = work_.spec.linux_;
+    ctr::Result<ctr::MountIdMaps> maps = ctr::parse_mount_id_maps(
+        text, translate_id_map(config.uidMappings, work_.problems, Pointer("/linux/uidMappings")),
+        translate_id_map(config.gidMappings, work_.problems, Pointer("/linux/gidMappings")));
+    if (!maps.ok()) return wrong(at_.at("options"), maps.error().message);
+    map.uids = std::move(maps->uids);
+    map.gids = std::move(maps->gids);
+    return true;
   }
 
   void add_bind(const Mount& mount, const ctr::MountOptions& options) {
@@ -98,30 +146,35 @@ class MountPlanner {
     const bool recursive = (options.flags & MS_REC) != 0;
     const std::string from =
         mount.source.starts_with('/') ? mount.source : work_.options.bundle + "/" + mount.source;
+    const bool nofollow = options.src_nofollow || options.copy_symlink;
+    const ctr::SourceLink link =
+        options.copy_symlink ? ctr::SourceLink::Copy : ctr::SourceLink::Mount;
     if (!opened_early(options)) {
       plan_.mounts.push_back(child_step(ctr::BindMount{destination, from, recursive, attrs,
-                                                       options.src_nofollow, options.dest_nofollow},
+                                                       nofollow, options.dest_nofollow, link},
                                         at_));
       return;
     }
     const unsigned slot = next_slot_++;
-    const ctr::OpenSource source{slot, from, recursive, options.src_nofollow, attrs};
+    const ctr::OpenSource source{slot, from, recursive, nofollow, attrs, id_map_};
     if (by_parent()) {
       open_by_parent(source);
     } else {
       plan_.early_child.push_back(child_step(source, at_.at("source")));
     }
     plan_.mounts.push_back(
-        child_step(ctr::AttachMount{slot, destination, options.dest_nofollow}, at_));
+        child_step(ctr::AttachMount{slot, destination, options.dest_nofollow, link}, at_));
   }
 
-  // A new user namespace's root may not look everywhere the caller may.
+  // A new user namespace's root may not look everywhere the caller may, and to map a mount's IDs
+  // takes rights over its file system.
   bool by_parent() const {
-    return work_.new_namespace(NamespaceType::User) && work_.facts.privileged();
+    return work_.facts.privileged() &&
+           (work_.new_namespace(NamespaceType::User) || id_map_.has_value());
   }
   // A bind that stays shared with its source is taken before the namespace leaves the peer groups.
   bool opened_early(const ctr::MountOptions& options) const {
-    return by_parent() || (options.propagation & MS_SHARED) != 0;
+    return by_parent() || id_map_.has_value() || (options.propagation & MS_SHARED) != 0;
   }
   void open_by_parent(ctr::OpenSource source) {
     // Straight from the host's mounts: without a word of its own it must not stay their peer.
@@ -132,7 +185,7 @@ class MountPlanner {
   void add_cgroups(const Mount& mount, const ctr::MountOptions& options) {
     ctr::MountCgroups op{
         .at = destination_of(mount), .flags = options.flags, .attrs = attrs_of(options)};
-    op.own_namespace = work_.new_namespace(NamespaceType::Cgroup);
+    op.own_namespace = find_namespace(work_.spec.linux_, NamespaceType::Cgroup) != nullptr;
     op.v2_only = mount.type == "cgroup2";
     plan_.mounts.push_back(child_step(op, at_));
   }
@@ -152,12 +205,35 @@ class MountPlanner {
     op.copy_up = options.tmpcopyup;
     op.real_directory = mount.type == "proc" || mount.type == "sysfs";
     op.else_bind = bind_instead(mount.type);
-    if (op.copy_up && mount.type != "tmpfs") {
-      wrong(at_.at("options"), "tmpcopyup is for tmpfs only");
+    if (op.copy_up && (mount.type != "tmpfs" || id_map_.has_value())) {
+      wrong(at_.at("options"), "tmpcopyup is for tmpfs only, and not with idmap");
+      return;
+    }
+    if (id_map_.has_value() || (by_parent() && !user_namespaces_mount(mount.type))) {
+      open_fs(op, options);
       return;
     }
     defer_readonly(op);
     plan_.mounts.push_back(child_step(op, at_));
+  }
+
+  // As a detached mount, by whoever has the rights over it.
+  void open_fs(const ctr::MountFs& fs, const ctr::MountOptions& options) {
+    const ctr::MountAttrChange change = ctr::mount_attr_change(options);
+    ctr::OpenFs op{.slot = next_slot_++, .type = fs.type, .source = fs.source};
+    op.flags = fs.flags & kSuperblockFlags;
+    op.data = fs.data;
+    op.attrs = fs.attrs;
+    op.attrs.set = change.set;
+    op.attrs.clear = change.clr;
+    op.id_map = id_map_;
+    if (work_.facts.privileged()) {
+      plan_.early_parent.push_back({Phase::Prepare, Actor::Parent, op, at_.str()});
+    } else {
+      plan_.early_child.push_back(child_step(op, at_));
+    }
+    plan_.mounts.push_back(child_step(
+        ctr::AttachMount{op.slot, fs.at, options.dest_nofollow, ctr::SourceLink::Mount}, at_));
   }
 
   // Mount points and device nodes are still to be made in it.
@@ -181,6 +257,7 @@ class MountPlanner {
   Work& work_;
   MountPlan& plan_;
   Pointer at_;
+  std::optional<ctr::MountIdMapping> id_map_;  // of the mount at hand
   unsigned next_slot_ = 0;
 };
 

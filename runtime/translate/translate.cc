@@ -130,10 +130,19 @@ void add_terminal(Work& work) {
   work.child(Phase::Tree, op, Pointer("/process/terminal"));
 }
 
+// The network namespace is there by now, whoever made it; the hooks may want to see the devices.
+void add_net_devices(Work& work) {
+  ctr::MoveNetDevices op;
+  for (const auto& [name, device] : work.spec.linux_.netDevices)
+    op.devices.push_back({name, device.name.empty() ? name : device.name});
+  if (!op.devices.empty()) work.parent(Phase::Tree, op, Pointer("/linux/netDevices"));
+}
+
 // Mounts done, before the pivot: here the hooks may still look at both sides.
 void add_create_hooks(Work& work) {
-  if (has_runtime_hooks(work.spec)) {
+  if (has_runtime_hooks(work.spec) || !work.spec.linux_.netDevices.empty()) {
     work.meet(Phase::Tree, Point::MountsDone);
+    add_net_devices(work);
     add_hooks(work, Phase::Tree, Actor::Parent, ctr::HookStage::Prestart);
     add_hooks(work, Phase::Tree, Actor::Parent, ctr::HookStage::CreateRuntime);
     work.meet(Phase::Tree, Point::HooksDone);

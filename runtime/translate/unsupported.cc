@@ -15,7 +15,6 @@ void report_unsupported(Work& work) {
   const Linux& config = work.spec.linux_;
   refuse(work, !config.mountLabel.empty(), "/linux/mountLabel");
   refuse(work, config.intelRdt.has_value(), "/linux/intelRdt");
-  refuse(work, !config.netDevices.empty(), "/linux/netDevices");
 }
 
 }  // namespace oci

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/images.h"
 #include "tests/support/runtime.h"
 
 namespace {
@@ -192,6 +193,85 @@ OCI_TEST(Mounts, ControlGroups) {
       "mkdir /sys/fs/cgroup/x 2>/dev/null || echo refused; cat /proc/self/cgroup | sed 's/.*://' | "
       "sort | uniq");
   EXPECT_EQ(found, "1\nrefused\n/\n");
+}
+
+OCI_TEST(Mounts, AttributesOfControlGroupMounts) {
+  Bundle bundle;
+  with_mount(bundle, R"({"type":"cgroup","source":"cgroup","destination":"/sys/fs/cgroup",
+                         "options":["nosuid","noexec","nodev","rro"]})");
+  const Report report = run_report(bundle);
+  EXPECT_TRUE(has_option(parse_mount_line(report.mount_at("/sys/fs/cgroup")).options, "ro"));
+}
+
+// copy-symlink: a link is made again, anything else is bound.
+OCI_TEST(Mounts, LinksAreCopiedOrBound) {
+  Bundle bundle;
+  TempDir data;
+  write_file(data / "file", "content\n");
+  ASSERT_EQ(::symlink("file", (data / "link").c_str()), 0);
+  bundle.bind(data / "link", "/new/copied", "bind,copy-symlink")
+      .bind(data / "file", "/new/file", "bind,copy-symlink")
+      .bind(data / "link", "/new/followed", "bind");
+  const std::string script =
+      "readlink /new/copied; cat /new/copied; readlink /new/followed; "
+      "cat /new/followed";
+  EXPECT_EQ(shell_output(bundle, script), "file\ncontent\ncontent\n");
+  // Again, on the tree that has the link already.
+  EXPECT_EQ(shell_output(bundle, script), "file\ncontent\ncontent\n");
+  remove_tree(bundle.in_rootfs("/new/copied"));
+  write_file(bundle.in_rootfs("/new/copied"), "somebody else's");
+  const Outcome outcome = create_bundle(bundle);
+  EXPECT_STATUS(outcome, 1);
+  EXPECT_TRUE(contains(outcome.err, "/new/copied")) << outcome.err;
+}
+
+OCI_TEST(Mounts, LinksAreNotFollowedIfSoAsked) {
+  Bundle bundle;
+  TempDir data;
+  write_file(data / "file", "outside\n");
+  ASSERT_EQ(::symlink("/etc/passwd", (data / "link").c_str()), 0);
+  ASSERT_EQ(::symlink("target", bundle.in_rootfs("/link").c_str()), 0);
+  write_file(bundle.in_rootfs("/target"), "inside\n");
+  bundle.bind(data / "link", "/bound", "bind,src-nofollow")
+      .bind(data / "link", "/link", "bind,src-nofollow,dest-nofollow");
+  EXPECT_EQ(shell_output(bundle, "readlink /bound; readlink /link; cat /target"),
+            "/etc/passwd\n/etc/passwd\ninside\n");
+}
+
+OCI_TEST(Mounts, OverlayOfTheBundle) {
+  Bundle bundle;
+  const std::string dir = bundle.path() + "/layers";
+  for (const char* name : {"lower", "upper", "work"}) make_directories(dir + "/" + name);
+  write_file(dir + "/lower/old", "old\n");
+  with_mount(bundle, R"({"type":"overlay","source":"overlay","destination":"/merged","options":[)" +
+                         json_string("lowerdir=" + dir + "/lower") + "," +
+                         json_string("upperdir=" + dir + "/upper") + "," +
+                         json_string("workdir=" + dir + "/work") + "]}");
+  EXPECT_EQ(shell_output(bundle, "cat /merged/old; echo new > /merged/made; rm /merged/old"),
+            "old\n");
+  EXPECT_EQ(read_file(dir + "/upper/made"), "new\n");
+  EXPECT_EQ(read_file(dir + "/lower/old"), "old\n");
+}
+
+// Of images on block devices only the host's root may make mounts, whoever's container it is.
+OCI_TEST(Mounts, ImagesOnDevices) {
+  for (const char* type : {"squashfs", "erofs"}) {
+    TempDir data;
+    make_directories(data / "tree");
+    write_file(data / "tree/file", "packed\n", 0644);
+    const std::string why = pack_image(type, data / "tree", data / "image");
+    if (!why.empty()) GTEST_SKIP() << why;
+    const LoopDevice loop(data / "image");
+    if (loop.path().empty()) GTEST_SKIP() << "this machine forbids loop devices";
+    const std::string mount = R"({"type":")" + std::string(type) + R"(","source":)" +
+                              json_string(loop.path()) +
+                              R"(,"destination":"/image","options":["ro","nodev"]})";
+    Bundle plain;
+    EXPECT_EQ(shell_output(with_mount(plain, mount), "cat /image/file"), "packed\n") << type;
+    Bundle mapped;
+    with_mount(mapped.map_ids(100000, 65536), mount);
+    EXPECT_EQ(shell_output(mapped, "cat /image/file"), "packed\n") << type;
+  }
 }
 
 OCI_TEST(Mounts, MissingSourceIsNamed) {

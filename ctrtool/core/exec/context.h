@@ -38,7 +38,8 @@ struct Context {
   std::vector<sock_filter> seccomp;    // both: the child has it after #5
   UniqueFd seccomp_agent;              // both: a connected socket, the child has it after #5
   UniqueFd process_state_file;         // both: what the child is to say there
-  UniqueFd own_pid_namespace;          // to go back to after the clone
+  std::map<std::string, UniqueFd> user_namespaces;  // for id-mapped mounts, by their maps
+  UniqueFd own_pid_namespace;                       // to go back to after the clone
   pid_t child = 0;
   UniqueFd child_pidfd;
 
@@ -67,6 +68,7 @@ Result<void> run(const Unshare& op, Context& ctx);
 Result<void> run(const CloneAgain& op, Context& ctx);
 Result<void> run(const SetTimeOffsets& op, Context& ctx);
 Result<void> run(const BringUpLoopback& op, Context& ctx);
+Result<void> run(const MoveNetDevices& op, Context& ctx);
 Result<void> run(const SetHostname& op, Context& ctx);
 Result<void> run(const SetDomainname& op, Context& ctx);
 Result<void> run(const BecomeRoot& op, Context& ctx);
@@ -79,6 +81,7 @@ Result<void> run(const DelegateCgroup& op, Context& ctx);
 Result<void> run(const SetPropagation& op, Context& ctx);
 Result<void> run(const BindRoot& op, Context& ctx);
 Result<void> run(const OpenSource& op, Context& ctx);
+Result<void> run(const OpenFs& op, Context& ctx);
 Result<void> run(const AttachMount& op, Context& ctx);
 Result<void> run(const BindMount& op, Context& ctx);
 Result<void> run(const MountFs& op, Context& ctx);

@@ -103,6 +103,7 @@ Result<void> after_clone(Context& ctx) {
   ctx.console_socket.reset();
   ctx.gate.reset();
   ctx.slots.clear();
+  ctx.user_namespaces.clear();
   if (ctx.own_pid_namespace.valid()) TRY(sys::setns(ctx.own_pid_namespace, CLONE_NEWPID));
   ctx.own_pid_namespace.reset();
   return {};

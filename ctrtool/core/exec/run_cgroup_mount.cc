@@ -10,6 +10,7 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/context.h"
+#include "ctrtool/core/exec/mount_attrs.h"
 #include "ctrtool/core/kit/resolve.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
@@ -92,11 +93,15 @@ Result<void> run(const MountCgroups& op, Context& ctx) {
   if (op.v2_only || ctx.cgroup_layout->kind == CgroupKind::V2) {
     if (unified == nullptr)
       return make_error(Kind::Unsupported, "this host has no cgroup v2 hierarchy");
-    return mount_v2(op, *unified, ctx);
-  }
-  if (ctx.cgroup_layout->kind == CgroupKind::None)
+    TRY(mount_v2(op, *unified, ctx));
+  } else if (ctx.cgroup_layout->kind == CgroupKind::None) {
     return make_error(Kind::Unsupported, "this host has no cgroup hierarchy");
-  return mount_v1_tree(op, ctx);
+  } else {
+    TRY(mount_v1_tree(op, ctx));
+  }
+  if (op.attrs == MountAttrs{}) return {};
+  const UniqueFd top = TRY(open_in_root(ctx.root, op.at, O_PATH | O_DIRECTORY));
+  return set_attrs(top, op.attrs);
 }
 
 }  // namespace ctr

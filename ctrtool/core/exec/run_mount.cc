@@ -12,40 +12,79 @@
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/context.h"
 #include "ctrtool/core/exec/copy_up.h"
+#include "ctrtool/core/exec/mount_attrs.h"
 #include "ctrtool/core/kit/resolve.h"
+#include "ctrtool/core/kit/user_namespace.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
 
 namespace ctr {
 namespace {
 
-Result<void> set_attrs(BorrowedFd mount, const MountAttrs& attrs) {
-  if (attrs.recursive_set != 0 || attrs.recursive_clear != 0) {
-    struct mount_attr attr {};
-    attr.attr_set = attrs.recursive_set;
-    attr.attr_clr = attrs.recursive_clear;
-    TRY(sys::mount_setattr(mount, "", AT_RECURSIVE, attr));
-  }
-  if (attrs.set != 0 || attrs.clear != 0) {
-    struct mount_attr attr {};
-    attr.attr_set = attrs.set;
-    attr.attr_clr = attrs.clear;
-    TRY(sys::mount_setattr(mount, "", 0, attr));
-  }
-  if (attrs.propagation != 0) {
-    struct mount_attr attr {};
-    attr.propagation = attrs.propagation & ~static_cast<unsigned long>(MS_REC);
-    TRY(sys::mount_setattr(mount, "", (attrs.propagation & MS_REC) != 0 ? AT_RECURSIVE : 0, attr));
-  }
-  return {};
+// One namespace serves all mounts with the same maps.
+Result<BorrowedFd> user_namespace_of(const MountIdMapping& map, Context& ctx) {
+  const std::string key = map.from.empty() ? map.uids.words() + ";" + map.gids.words() : map.from;
+  UniqueFd& fd = ctx.user_namespaces[key];
+  if (!fd.valid())
+    fd = map.from.empty() ? TRY(make_user_namespace(map.uids, map.gids))
+                          : TRY(sys::open(map.from, O_RDONLY | O_NOCTTY | O_NONBLOCK));
+  return fd.borrow();
 }
 
-Result<UniqueFd> open_source(const OpenSource& op) {
+Result<void> set_id_map(BorrowedFd tree, const MountIdMapping& map, Context& ctx) {
+  const BorrowedFd user_namespace = TRY(user_namespace_of(map, ctx));
+  struct mount_attr attr {};
+  attr.attr_set = MOUNT_ATTR_IDMAP;
+  attr.userns_fd = static_cast<std::uint64_t>(user_namespace.raw());
+  const Result<void> set = sys::mount_setattr(tree, "", map.recursive ? AT_RECURSIVE : 0, attr);
+  if (!set.ok() && set.error().code == EINVAL)
+    return sys_error(EINVAL, "this file system cannot be id-mapped, or is already");
+  return set;
+}
+
+Result<UniqueFd> open_source(const OpenSource& op, Context& ctx) {
   const unsigned flags = OPEN_TREE_CLONE | (op.recursive ? AT_RECURSIVE : 0U) |
                          (op.nofollow ? AT_SYMLINK_NOFOLLOW : 0U);
   UniqueFd tree = TRY(sys::open_tree(kCwd, op.from, flags));
+  if (op.id_map.has_value()) TRY(set_id_map(tree, *op.id_map, ctx));
   TRY(set_attrs(tree, op.attrs));
   return tree;
+}
+
+struct SuperblockFlag {
+  unsigned long flag;
+  const char* name;
+};
+constexpr SuperblockFlag kSuperblockFlags[] = {
+    {MS_RDONLY, "ro"},         {MS_SYNCHRONOUS, "sync"}, {MS_DIRSYNC, "dirsync"},
+    {MS_LAZYTIME, "lazytime"}, {MS_MANDLOCK, "mand"},    {MS_SILENT, "silent"},
+};
+
+Result<void> configure(BorrowedFd fs, const OpenFs& op) {
+  TRY(sys::fsconfig_string(fs, "source", op.source));
+  for (const SuperblockFlag& one : kSuperblockFlags)
+    if ((op.flags & one.flag) != 0) TRY(sys::fsconfig_flag(fs, one.name));
+  for (const std::string_view option : split(op.data, ',')) {
+    const std::size_t equals = option.find('=');
+    if (option.empty()) continue;
+    if (equals == std::string_view::npos) {
+      TRY(sys::fsconfig_flag(fs, std::string(option)));
+    } else {
+      TRY(sys::fsconfig_string(fs, std::string(option.substr(0, equals)),
+                               std::string(option.substr(equals + 1))));
+    }
+  }
+  return sys::fsconfig_create(fs);
+}
+
+// A link with these words serves already; another one is somebody else's.
+Result<void> copy_link(BorrowedFd root, BorrowedFd source, const std::string& at) {
+  const std::string target = TRY(sys::readlinkat(source, ""));
+  const Parent parent = TRY(ensure_parent_in_root(root, at));
+  const Result<void> made = sys::symlinkat(target, parent.directory, parent.name);
+  if (made.ok() || made.error().code != EEXIST) return made;
+  const Result<std::string> found = sys::readlinkat(parent.directory, parent.name);
+  return found.ok() && *found == target ? Result<void>() : made;
 }
 
 // The target of a bind is made if it is missing: a directory for a directory, a file for the rest.
@@ -63,7 +102,12 @@ Result<UniqueFd> bind_target(BorrowedFd root, BorrowedFd tree, const std::string
   return target;
 }
 
-Result<void> attach(Context& ctx, BorrowedFd tree, const std::string& at, bool nofollow) {
+Result<void> attach(Context& ctx, BorrowedFd tree, const std::string& at, bool nofollow,
+                    SourceLink link) {
+  if (link == SourceLink::Copy) {
+    const struct stat source = TRY(sys::fstat(tree));
+    if (S_ISLNK(source.st_mode)) return copy_link(ctx.root, tree, at);
+  }
   const UniqueFd target = TRY(bind_target(ctx.root, tree, at, nofollow));
   return sys::move_mount(tree, target, "");
 }
@@ -111,8 +155,8 @@ Result<UniqueFd> fs_target(BorrowedFd root, const MountFs& op) {
 Result<void> bind_instead(Context& ctx, const MountFs& op) {
   OpenSource source{.slot = 0, .from = op.else_bind, .recursive = true, .attrs = op.attrs};
   if ((op.flags & MS_RDONLY) != 0) source.attrs.recursive_set |= MOUNT_ATTR_RDONLY;
-  const UniqueFd tree = TRY(open_source(source));
-  return attach(ctx, tree, op.at, false);
+  const UniqueFd tree = TRY(open_source(source, ctx));
+  return attach(ctx, tree, op.at, false, SourceLink::Mount);
 }
 
 }  // namespace
@@ -135,7 +179,17 @@ Result<void> run(const BindRoot& op, Context& ctx) {
 }
 
 Result<void> run(const OpenSource& op, Context& ctx) {
-  UniqueFd tree = TRY(open_source(op));
+  UniqueFd tree = TRY(open_source(op, ctx));
+  ctx.slots.insert_or_assign(op.slot, std::move(tree));
+  return {};
+}
+
+Result<void> run(const OpenFs& op, Context& ctx) {
+  const UniqueFd fs = TRY(sys::fsopen(op.type));
+  TRY(configure(fs, op));
+  UniqueFd tree = TRY(sys::fsmount(fs, 0));
+  if (op.id_map.has_value()) TRY(set_id_map(tree, *op.id_map, ctx));
+  TRY(set_attrs(tree, op.attrs));
   ctx.slots.insert_or_assign(op.slot, std::move(tree));
   return {};
 }
@@ -145,7 +199,7 @@ Result<void> run(const AttachMount& op, Context& ctx) {
   CTR_ASSERT(slot != ctx.slots.end());
   const UniqueFd tree = in_its_turn(std::move(slot->second));
   ctx.slots.erase(slot);
-  return attach(ctx, tree, op.at, op.nofollow);
+  return attach(ctx, tree, op.at, op.nofollow, op.link);
 }
 
 Result<void> run(const BindMount& op, Context& ctx) {
@@ -154,8 +208,8 @@ Result<void> run(const BindMount& op, Context& ctx) {
                           .recursive = op.recursive,
                           .nofollow = op.from_nofollow,
                           .attrs = op.attrs};
-  const UniqueFd tree = TRY(open_source(source));
-  return attach(ctx, tree, op.at, op.at_nofollow);
+  const UniqueFd tree = TRY(open_source(source, ctx));
+  return attach(ctx, tree, op.at, op.at_nofollow, op.link);
 }
 
 Result<void> run(const MountFs& op, Context& ctx) {

@@ -13,6 +13,7 @@
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/child.h"
 #include "ctrtool/core/exec/context.h"
+#include "ctrtool/core/kit/net_device.h"
 #include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/ns.h"
@@ -79,6 +80,14 @@ Result<void> run(const BringUpLoopback&, Context&) {
     const int err = errno;
     return sys_error(err, "bring up lo");
   }
+  return {};
+}
+
+Result<void> run(const MoveNetDevices& op, Context& ctx) {
+  const UniqueFd netns = TRY(sys::open(strf("/proc/%d/ns/net", ctx.child), O_RDONLY));
+  for (const NetDeviceMove& device : op.devices)
+    TRY_CTX(hand_over_net_device(device.from, device.name, netns), "%s",
+            quote(device.from).c_str());
   return {};
 }
 

@@ -78,6 +78,14 @@ std::string attrs(const MountAttrs& attrs, unsigned long flags = 0) {
 
 std::string id_ranges(const IdMap& map) { return map.empty() ? "unmapped" : map.words(); }
 
+std::string id_mapping(const std::optional<MountIdMapping>& map) {
+  if (!map.has_value()) return {};
+  const std::string recursive = map->recursive ? ", recursively" : "";
+  if (!map->from.empty()) return ", ids as in " + quote(map->from) + recursive;
+  return strf(", uids %s, gids %s%s", id_ranges(map->uids).c_str(), id_ranges(map->gids).c_str(),
+              recursive.c_str());
+}
+
 std::string numbers(const std::vector<unsigned>& list) {
   std::string out;
   for (const unsigned number : list) out += strf("%s%u", out.empty() ? "" : ",", number);
@@ -133,6 +141,12 @@ Named show(const SetTimeOffsets& op) {
   return {"set_time_offsets", "time offsets " + quote(trim(op.text))};
 }
 Named show(const BringUpLoopback&) { return {"bring_up_loopback", "bring up lo"}; }
+Named show(const MoveNetDevices& op) {
+  std::string list;
+  for (const NetDeviceMove& device : op.devices)
+    list += (list.empty() ? " " : ", ") + quote(device.from) + " as " + quote(device.name);
+  return {"move_net_devices", "hand over network devices:" + list};
+}
 Named show(const SetHostname& op) { return {"set_hostname", "hostname " + quote(op.name)}; }
 Named show(const SetDomainname& op) { return {"set_domainname", "domainname " + quote(op.name)}; }
 Named show(const BecomeRoot& op) {
@@ -155,15 +169,27 @@ Named show(const SetPropagation& op) {
 }
 Named show(const BindRoot& op) { return {"bind_root", "root " + quote(op.from)}; }
 Named show(const OpenSource& op) {
-  return {"open_source", strf("source %u: %s%s%s", op.slot, quote(op.from).c_str(),
-                              op.recursive ? ", recursive" : "", attrs(op.attrs).c_str())};
+  return {"open_source", strf("source %u: %s%s%s%s", op.slot, quote(op.from).c_str(),
+                              op.recursive ? ", recursive" : "", attrs(op.attrs).c_str(),
+                              id_mapping(op.id_map).c_str())};
+}
+// Read-only is said twice, of the file system and of its mount.
+constexpr unsigned long kAlsoAttrs = MS_RDONLY;
+
+Named show(const OpenFs& op) {
+  return {"open_fs", strf("source %u: new %s of %s%s%s%s", op.slot, op.type.c_str(),
+                          quote(op.source).c_str(), attrs(op.attrs, op.flags & ~kAlsoAttrs).c_str(),
+                          op.data.empty() ? "" : (", data " + quote(op.data)).c_str(),
+                          id_mapping(op.id_map).c_str())};
 }
 Named show(const AttachMount& op) {
-  return {"attach_mount", strf("attach source %u on %s", op.slot, quote(op.at).c_str())};
+  return {"attach_mount", strf("attach source %u on %s%s", op.slot, quote(op.at).c_str(),
+                               op.link == SourceLink::Copy ? ", or copy a link" : "")};
 }
 Named show(const BindMount& op) {
-  return {"bind_mount", strf("bind %s on %s%s%s", quote(op.from).c_str(), quote(op.at).c_str(),
-                             op.recursive ? ", recursive" : "", attrs(op.attrs).c_str())};
+  return {"bind_mount", strf("bind %s on %s%s%s%s", quote(op.from).c_str(), quote(op.at).c_str(),
+                             op.recursive ? ", recursive" : "", attrs(op.attrs).c_str(),
+                             op.link == SourceLink::Copy ? ", or copy a link" : "")};
 }
 Named show(const MountFs& op) {
   return {"mount_fs", strf("mount %s on %s%s%s%s", op.type.c_str(), quote(op.at).c_str(),

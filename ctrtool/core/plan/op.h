@@ -79,6 +79,14 @@ struct SetTimeOffsets {
   std::string text;  // as /proc/PID/timens_offsets wants it
 };
 struct BringUpLoopback {};
+// Parent: devices of the host go into the child's network namespace.
+struct NetDeviceMove {
+  std::string from;
+  std::string name;  // there; may end in "%d"
+};
+struct MoveNetDevices {
+  std::vector<NetDeviceMove> devices;
+};
 struct SetHostname {
   std::string name;
 };
@@ -135,6 +143,13 @@ struct SetPropagation {
 struct BindRoot {
   std::string from;
 };
+// Whose IDs an id-mapped mount shows: these maps, or those of the user namespace `from`.
+struct MountIdMapping {
+  IdMap uids;
+  IdMap gids;
+  std::string from{};
+  bool recursive = false;
+};
 // A detached copy of a host path, kept under `slot` until AttachMount. Parent where only it may
 // look (a new user namespace), child otherwise.
 struct OpenSource {
@@ -143,11 +158,25 @@ struct OpenSource {
   bool recursive = false;
   bool nofollow = false;
   MountAttrs attrs{};
+  std::optional<MountIdMapping> id_map{};
 };
+// A detached new file system, likewise: what a user namespace's root may not mount itself.
+struct OpenFs {
+  unsigned slot;
+  std::string type;
+  std::string source;
+  unsigned long flags = 0;  // MS_* of the superblock
+  std::string data{};
+  MountAttrs attrs{};
+  std::optional<MountIdMapping> id_map{};
+};
+// What becomes of a source that is a symbolic link: a mount, or a link of the same words.
+enum class SourceLink : std::uint8_t { Mount, Copy };
 struct AttachMount {
   unsigned slot;
   std::string at;
   bool nofollow = false;
+  SourceLink link = SourceLink::Mount;
 };
 struct BindMount {
   std::string at;
@@ -156,6 +185,7 @@ struct BindMount {
   MountAttrs attrs{};
   bool from_nofollow = false;
   bool at_nofollow = false;
+  SourceLink link = SourceLink::Mount;
 };
 struct MountFs {
   std::string at;
@@ -321,16 +351,18 @@ struct RunHooks {
   std::vector<Hook> hooks;
 };
 
-using Op = std::variant<
-    Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare, CloneAgain,
-    SetTimeOffsets, BringUpLoopback, SetHostname, SetDomainname, BecomeRoot, MakeCgroup, OpenCgroup,
-    LimitCgroup, JoinCgroup, UnshareCgroup, DelegateCgroup, SetPropagation, BindRoot, OpenSource,
-    AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink,
-    MakeDevice, MaskPath, MakeReadonly, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal,
-    NewSession, ChownStdio, SetScheduler, SetIoPriority, SetAffinity, SetPersonality,
-    SetMemoryPolicy, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits, DropBounding,
-    SetUser, ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges, CompileSeccomp,
-    ConnectSeccompAgent, InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
+using Op =
+    std::variant<Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare,
+                 CloneAgain, SetTimeOffsets, BringUpLoopback, MoveNetDevices, SetHostname,
+                 SetDomainname, BecomeRoot, MakeCgroup, OpenCgroup, LimitCgroup, JoinCgroup,
+                 UnshareCgroup, DelegateCgroup, SetPropagation, BindRoot, OpenSource, OpenFs,
+                 AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs, MakeDirectory,
+                 MakeSymlink, MakeDevice, MaskPath, MakeReadonly, WriteSysctl, PivotRoot,
+                 ChangeRoot, OpenTerminal, NewSession, ChownStdio, SetScheduler, SetIoPriority,
+                 SetAffinity, SetPersonality, SetMemoryPolicy, JoinSessionKeyring, SetOomScoreAdj,
+                 RaiseRlimits, SetRlimits, DropBounding, SetUser, ChangeDirectory, SetHome,
+                 FindProgram, SetNoNewPrivileges, CompileSeccomp, ConnectSeccompAgent,
+                 InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
 
 // "mount_fs": the operation's name in plans.
 std::string_view op_name(const Op& op);

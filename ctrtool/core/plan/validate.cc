@@ -45,6 +45,7 @@ void check_slots(const ContainerPlan& plan, Findings& out) {
   std::set<unsigned> open;
   for (const Step& step : plan.steps) {
     if (const OpenSource* source = std::get_if<OpenSource>(&step.op)) open.insert(source->slot);
+    if (const OpenFs* fs = std::get_if<OpenFs>(&step.op)) open.insert(fs->slot);
     const AttachMount* const attach = std::get_if<AttachMount>(&step.op);
     if (attach != nullptr && open.erase(attach->slot) == 0)
       out.push_back(strf("source %u is attached but not open", attach->slot));

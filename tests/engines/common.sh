@@ -109,7 +109,9 @@ CONF
   containerd=$!
   eventually ctr version
 }
+containerd= dockerd=  # their pids
 stop_daemon() {
+  [ -n "$1" ] || return 0
   kill "$1" 2>/dev/null
   wait "$1"
 }
@@ -121,7 +123,7 @@ state_root=/run/ocictr
 # Only ours are below the tag; podman's conmon goes a moment after its container.
 state_left() { ls -A "$state_root" 2>/dev/null | grep -v -e '^\.' -e '^cache$'; }
 cgroups_left() { find /sys/fs/cgroup -type d -path "*/$tag/*" | grep -v '/conmon$'; }
-mount_points() { awk '{print $5}' /proc/self/mountinfo | grep -v -e '/netns$' | sort; }
+mount_points() { awk '{print $5}' /proc/self/mountinfo | grep -v -e '/netns$' -e '/netns/default$' | sort; }
 mounts_left() { mount_points | comm -13 /tmp/mounts_before -; }
 # Not pid 1, not us and our subshells.
 processes_left() {

@@ -57,9 +57,8 @@ make_rootfs() {
   printf 'root:x:0:\nuser:x:1000:\nwheel:x:10:user\n' >"$1/etc/group"
 }
 
-# Everything of podman below /tmp and /run, which are ours alone.
-setup_podman() {
-  need podman
+# Everything of podman and buildah below /tmp and /run, which are ours alone.
+setup_containers_conf() {
   tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
   export XDG_RUNTIME_DIR=/run/xdg HOME=/tmp/home TMPDIR=/tmp
   export CONTAINERS_CONF=/tmp/podman/containers.conf CONTAINERS_STORAGE_CONF=/tmp/podman/storage.conf
@@ -80,6 +79,18 @@ CONF
   printf '[storage]\ndriver = "vfs"\ngraphroot = "/tmp/podman/root"\nrunroot = "/run/podman/storage"\n' \
     >"$CONTAINERS_STORAGE_CONF"
   echo 'unqualified-search-registries = []' >"$CONTAINERS_REGISTRIES_CONF"
+}
+# The drop-in that the package installs, with the tested program in it.
+install_drop_in() {
+  sed "s|^ocictr = .*|ocictr = [\"$OCICTR\"]|" "$packaging/containers.conf" |
+    grep -v '^\[engine\]$' >/tmp/podman/drop-in
+  cat /tmp/podman/drop-in >>"$CONTAINERS_CONF"
+}
+packaging=$(dirname "$0")/../../runtime/packaging
+
+setup_podman() {
+  need podman
+  setup_containers_conf
   make_rootfs /tmp/rootfs
   tar -C /tmp/rootfs -c . | podman import - bb >/tmp/podman/import.log 2>&1 ||
     fail "podman import: $(cat /tmp/podman/import.log)"

@@ -14,6 +14,7 @@ namespace {
 constexpr Command kCommands[] = {
     {"create", create, "make a container, to be started later", Reach::EntersContainer},
     {"delete", delete_, "remove a container", Reach::Changes},
+    {"events", events, "print what a container uses, as JSON", Reach::Looks},
     {"exec", exec, "run one more program in a container", Reach::EntersContainer, 255},
     {"features", features, "print what this build supports, as JSON", Reach::Looks},
     {"help", help, "show the commands, or the options of one", Reach::Looks},
@@ -27,7 +28,9 @@ constexpr Command kCommands[] = {
     {"spec", spec, "write a configuration to start from", Reach::Changes},
     {"start", start, "run the program of a created container", Reach::Changes},
     {"state", state, "print the state of a container, as JSON", Reach::Looks},
+    {"update", update, "change the limits of a container", Reach::Changes},
     {"validate", validate, "print every problem of a bundle", Reach::Looks},
+    {"wait", wait, "wait for the end of a container", Reach::Looks},
 };
 
 ctr::Error unknown_command(std::string_view name) {

@@ -47,6 +47,7 @@ int run_ocictr(const Words& words, char* const* argv);
 
 CommandFunction create;
 CommandFunction delete_;
+CommandFunction events;
 CommandFunction exec;
 CommandFunction features;
 CommandFunction help;
@@ -60,6 +61,8 @@ CommandFunction run;
 CommandFunction spec;
 CommandFunction start;
 CommandFunction state;
+CommandFunction update;
 CommandFunction validate;
+CommandFunction wait;
 
 }  // namespace oci::cli

@@ -31,13 +31,26 @@ Result<void> start_program(Launched& launched) {
   return run_poststart_hooks(launched.container);
 }
 
+// Somebody may have changed or removed the container while its program ran.
+Result<void> record_exit(const Container& container, int status) {
+  const Result<ctr::UniqueFd> lock = container.dir.lock();
+  Result<ContainerState> state = container.dir.load();
+  if (!lock.ok() || !state.ok()) return {};
+  state->exit_status = status;
+  return container.dir.save(*state);
+}
+
 Result<int> run_attached(const CommandContext& context, Launched& launched, const SignalGate& gate,
                          NotifyRelay* relay, bool keep) {
   const Result<int> status = supervise(gate, {.pid = launched.process.pid(),
                                               .pidfd = launched.process.pidfd(),
                                               .terminal = std::move(launched.terminal),
                                               .notify = relay});
-  if (!keep) TRY(destroy_container(context, launched.container));
+  if (!keep) {
+    TRY(destroy_container(context, launched.container));
+  } else if (status.ok()) {
+    TRY(record_exit(launched.container, *status));
+  }
   return status;
 }
 

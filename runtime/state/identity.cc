@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/state/identity.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 
 #include "ctrtool/core/base/strf.h"
@@ -30,6 +32,13 @@ const Result<std::string>& this_boot() {
 
 bool is_dead(const ProcStat& stat) { return stat.state == 'Z' || stat.state == 'X'; }
 
+// Others are shown a status of 0 (proc(5), exit_code: needs PTRACE_MODE_READ).
+bool shows_status(pid_t pid) {
+  if (::geteuid() == 0) return true;
+  const auto info = ctr::sys::fstatat_if_exists(ctr::kCwd, ctr::strf("/proc/%d", pid), 0);
+  return info.ok() && info->has_value() && (*info)->st_uid == ::geteuid();
+}
+
 }  // namespace
 
 Result<ProcessIdentity> identify(pid_t pid) {
@@ -47,6 +56,16 @@ Result<bool> is_alive(const ProcessIdentity& identity) {
   if (!stat.has_value() || is_dead(*stat) || stat->start_time != identity.start_time) return false;
   const std::string now = TRY(this_boot());
   return now == identity.boot_id;
+}
+
+Result<std::optional<int>> exit_status_of_zombie(const ProcessIdentity& identity) {
+  if (!shows_status(identity.pid)) return std::optional<int>();
+  const std::optional<ProcStat> stat = TRY(ctr::sys::proc_stat(identity.pid));
+  const std::string boot = TRY(this_boot());
+  if (!stat.has_value() || stat->state != 'Z' || stat->start_time != identity.start_time ||
+      boot != identity.boot_id)
+    return std::optional<int>();
+  return std::optional<int>(stat->wait_status);
 }
 
 Result<std::optional<UniqueFd>> open_process(const ProcessIdentity& identity) {

@@ -32,4 +32,8 @@ ctr::Result<bool> is_alive(const ProcessIdentity& identity);
 // be another process, whatever happens to the pid.
 ctr::Result<std::optional<ctr::UniqueFd>> open_process(const ProcessIdentity& identity);
 
+// The wait(2) status of that process while it is a zombie; nothing when it still runs, has been
+// reaped, or was another one.
+ctr::Result<std::optional<int>> exit_status_of_zombie(const ProcessIdentity& identity);
+
 }  // namespace oci

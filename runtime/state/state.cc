@@ -82,6 +82,10 @@ class Members {
       return true;
     });
   }
+  template <std::integral T>
+  void read(std::string_view name, std::optional<T>& to) {
+    if (object_.find(name).has_value()) read(name, to.emplace());
+  }
   void read(std::string_view name, std::vector<std::string>& to) {
     with(name, "an array of strings", [&](json::Value value) {
       for (const json::Value element : value.elements()) {
@@ -164,6 +168,7 @@ void read_state(Members& members, ContainerState& state) {
   members.read("noProcess", state.no_process);
   members.read("terminal", state.terminal);
   members.read("detached", state.detached);
+  members.read("exitStatus", state.exit_status);
   members.read("externalDescriptors", state.external_descriptors);
   members.read("hasPoststartHooks", state.has_poststart_hooks);
   members.read("hasPoststopHooks", state.has_poststop_hooks);
@@ -193,6 +198,7 @@ std::string encode_state(const ContainerState& state) {
     out.member("noProcess", state.no_process);
     out.member("terminal", state.terminal);
     out.member("detached", state.detached);
+    if (state.exit_status.has_value()) out.member("exitStatus", *state.exit_status);
     out.key("externalDescriptors");
     out.array([&] {
       for (const std::string& target : state.external_descriptors) out.value(target);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,7 @@ struct ContainerState {
   bool terminal = false;
   bool detached = false;
   std::vector<std::string> external_descriptors;  // what 0, 1 and 2 were, for CRIU
+  std::optional<int> exit_status;  // of a `run` that kept the record: 128 + N for signal N
   // Whether the config has such hooks: without them `start` and `delete` need not read it.
   bool has_poststart_hooks = false;
   bool has_poststop_hooks = false;

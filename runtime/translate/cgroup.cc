@@ -105,4 +105,10 @@ ctr::CgroupResources translate_resources(const std::optional<Resources>& resourc
   return out;
 }
 
+ctr::CgroupResources translate_update(const Resources& resources, const ctr::HostFacts& facts) {
+  ctr::CgroupResources out = translate_resources(resources, facts);
+  if (resources.devices.empty()) out.devices.reset();
+  return out;
+}
+
 }  // namespace oci

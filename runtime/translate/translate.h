@@ -57,5 +57,7 @@ std::string default_cgroup_path(const Spec& spec, const std::string& id);
 // linux.resources with the device rules that every container has.
 ctr::CgroupResources translate_resources(const std::optional<Resources>& resources,
                                          const ctr::HostFacts& facts);
+// The same for a container that is there: absent device rules stay as they are.
+ctr::CgroupResources translate_update(const Resources& resources, const ctr::HostFacts& facts);
 
 }  // namespace oci

@@ -28,6 +28,7 @@ ContainerState full_state() {
                   .freezer = "/sys/fs/cgroup/freezer/a/b/freezer.state"};
   state.own_pid_namespace = true;
   state.no_process = true;
+  state.exit_status = 137;
   state.terminal = true;
   state.detached = true;
   state.external_descriptors = {"/dev/null", "pipe:[1]", "/dev/pts/0"};

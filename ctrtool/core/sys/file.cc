@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -164,6 +165,24 @@ Result<Pipe> pipe() {
     return sys_error(err, "pipe");
   }
   return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+Result<UniqueFd> eventfd() {
+  const int fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) {
+    const int err = errno;
+    return sys_error(err, "eventfd");
+  }
+  return UniqueFd(fd);
+}
+
+Result<std::size_t> pread(BorrowedFd fd, void* to, std::size_t size, off_t offset) {
+  const ssize_t got = retry([&] { return ::pread(fd.raw(), to, size, offset); });
+  if (got < 0) {
+    const int err = errno;
+    return sys_error(err, "read %s", show(fd).c_str());
+  }
+  return static_cast<std::size_t>(got);
 }
 
 Result<std::size_t> read(BorrowedFd fd, void* to, std::size_t size) {

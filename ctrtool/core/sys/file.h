@@ -45,9 +45,11 @@ struct Pipe {
   UniqueFd write;
 };
 Result<Pipe> pipe();
+Result<UniqueFd> eventfd();  // counts from 0, reading never waits
 
 Result<std::size_t> read(BorrowedFd fd, void* to, std::size_t size);  // one read, EINTR retried
-Result<std::size_t> write(BorrowedFd fd, std::string_view data);      // one write, EINTR retried
+Result<std::size_t> pread(BorrowedFd fd, void* to, std::size_t size, off_t offset);
+Result<std::size_t> write(BorrowedFd fd, std::string_view data);  // one write, EINTR retried
 Result<void> write_all(BorrowedFd fd, std::string_view data);
 // True when one of `events` (POLLIN, POLLPRI...) or an error is there; `timeout_ms` < 0: for ever.
 Result<bool> poll(BorrowedFd fd, short events, int timeout_ms);

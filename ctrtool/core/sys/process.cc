@@ -77,6 +77,18 @@ Result<void> pidfd_send_signal(BorrowedFd pidfd, int signal) {
   return {};
 }
 
+Result<std::optional<int>> pidfd_wait_status(BorrowedFd pidfd) {
+  compat::PidfdInfo info{};
+  info.mask = compat::kPidfdInfoExit;
+  if (::ioctl(pidfd.raw(), compat::kPidfdGetInfo, &info) < 0) {
+    const int err = errno;
+    if (err == ENOTTY || err == EINVAL || err == ESRCH) return std::optional<int>();
+    return sys_error(err, "read the exit status from a pidfd");
+  }
+  if ((info.mask & compat::kPidfdInfoExit) == 0) return std::optional<int>();
+  return std::optional<int>(info.exit_code);
+}
+
 Result<UniqueFd> pidfd_getfd(BorrowedFd pidfd, int fd) {
   const long copy = ::syscall(SYS_pidfd_getfd, pidfd.raw(), fd, 0);
   if (copy < 0) {
@@ -219,6 +231,18 @@ int exit_code(int wait_status) {
   return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
+namespace {
+
+// Field 52, exit_code, is the last one.
+int last_number(std::string_view fields) {
+  const std::size_t blank = fields.rfind(' ');
+  if (blank == std::string_view::npos) return 0;
+  const Result<int> number = parse_number<int>(fields.substr(blank + 1));
+  return number.ok() ? *number : 0;
+}
+
+}  // namespace
+
 std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   // The command's name is in parentheses and may hold any byte: count from the last ')'.
   const std::size_t close = text.rfind(')');
@@ -242,7 +266,9 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   const Result<std::uint64_t> start = parse_number<std::uint64_t>(fields[kStartTime]);
   const Result<std::uint64_t> flags = parse_number<std::uint64_t>(fields[kFlags]);
   if (!parent.ok() || !start.ok() || !flags.ok()) return std::nullopt;
-  return ProcStat{fields[kState].front(), *parent, (*flags & kExiting) != 0, *start};
+  ProcStat stat{fields[kState].front(), *parent, (*flags & kExiting) != 0, *start};
+  if (stat.state == 'Z') stat.wait_status = last_number(rest);
+  return stat;
 }
 
 Result<std::optional<ProcStat>> proc_stat(pid_t pid) {

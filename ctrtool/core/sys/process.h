@@ -30,6 +30,9 @@ Result<Cloned> clone(unsigned long flags);
 
 Result<UniqueFd> pidfd_open(pid_t pid);
 Result<void> pidfd_send_signal(BorrowedFd pidfd, int signal);
+// Of a process that has been reaped, as wait(2) gave it (PIDFD_GET_INFO with PIDFD_INFO_EXIT, Linux
+// 6.15). Nothing when it has not been, or the kernel can't tell.
+Result<std::optional<int>> pidfd_wait_status(BorrowedFd pidfd);
 Result<UniqueFd> pidfd_getfd(BorrowedFd pidfd, int fd);
 // Reaps; answers the status of wait(2). WNOHANG in `options`: nothing when it still runs.
 Result<std::optional<int>> waitpid(pid_t pid, int options);
@@ -74,6 +77,7 @@ struct ProcStat {
   pid_t parent = 0;
   bool exiting = false;          // PF_EXITING: it runs no code of its own any more
   std::uint64_t start_time = 0;  // clock ticks since boot, field 22
+  int wait_status = 0;           // of a zombie: as wait(2) will give it; 0 without ptrace rights
 };
 std::optional<ProcStat> parse_proc_stat(std::string_view text);
 // Nothing when there is no such process. `proc`: an open /proc.

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// New limits for a container that is there: linux.resources from a file, or the frequent ones from
+// options.
+#include <unistd.h>
+
+#include <array>
+
+#include "ctrtool/core/base/strf.h"
+#include "runtime/cli/container.h"
+#include "runtime/cli/size.h"
+#include "runtime/spec/parse.h"
+#include "runtime/translate/translate.h"
+
+namespace oci::cli {
+namespace {
+
+using ctr::Kind;
+using ctr::make_error;
+using ctr::Result;
+using ctr::UniqueFd;
+
+template <typename T>
+Result<void> set_number(const char* option, const std::string& text, std::optional<T>& to) {
+  to = TRY(option_number<T>(option, text));
+  return {};
+}
+
+Result<void> set_bytes(const char* option, const std::string& text,
+                       std::optional<std::int64_t>& to) {
+  to = TRY_CTX(parse_bytes(text), "option --%s", option);
+  return {};
+}
+
+template <typename T>
+T& made(std::optional<T>& part) {
+  return part.has_value() ? *part : part.emplace();
+}
+
+// One limit that has an option of its own.
+struct Limit {
+  const char* option;
+  const char* placeholder;
+  const char* help;
+  Result<void> (*set)(Resources& to, const char* option, const std::string& text);
+};
+
+#define CPU_NUMBER(member)                                         \
+  [](Resources& to, const char* option, const std::string& text) { \
+    return set_number(option, text, made(to.cpu).member);          \
+  }
+#define MEMORY_BYTES(member)                                       \
+  [](Resources& to, const char* option, const std::string& text) { \
+    return set_bytes(option, text, made(to.memory).member);        \
+  }
+
+constexpr Limit kLimits[] = {
+    {"blkio-weight", "N", "weight of block IO, 10 to 1000",
+     [](Resources& to, const char* option, const std::string& text) {
+       return set_number(option, text, made(to.blockIO).weight);
+     }},
+    {"cpu-burst", "USEC", "CPU time saved up for bursts, in each period", CPU_NUMBER(burst)},
+    {"cpu-idle", "N", "1: runs only when nobody else wants the CPU", CPU_NUMBER(idle)},
+    {"cpu-period", "USEC", "length of a period of CPU time", CPU_NUMBER(period)},
+    {"cpu-quota", "USEC", "CPU time in each period, -1: no limit", CPU_NUMBER(quota)},
+    {"cpu-rt-period", "USEC", "length of a period of realtime CPU time (v1)",
+     CPU_NUMBER(realtimePeriod)},
+    {"cpu-rt-runtime", "USEC", "realtime CPU time in each period (v1)",
+     CPU_NUMBER(realtimeRuntime)},
+    {"cpu-share", "N", "weight of CPU time, 2 to 262144", CPU_NUMBER(shares)},
+    {"cpuset-cpus", "LIST", "CPUs to run on, as in 0-3,7",
+     [](Resources& to, const char* /*option*/, const std::string& text) {
+       made(to.cpu).cpus = text;
+       return Result<void>();
+     }},
+    {"cpuset-mems", "LIST", "memory nodes to use",
+     [](Resources& to, const char* /*option*/, const std::string& text) {
+       made(to.cpu).mems = text;
+       return Result<void>();
+     }},
+    {"kernel-memory", "BYTES", "ignored: no kernel has it any more", MEMORY_BYTES(kernel)},
+    {"kernel-memory-tcp", "BYTES", "ignored, as --kernel-memory", MEMORY_BYTES(kernelTCP)},
+    {"memory", "BYTES", "memory, -1: no limit; K, M, G and T are understood", MEMORY_BYTES(limit)},
+    {"memory-reservation", "BYTES", "memory that is kept when memory is short",
+     MEMORY_BYTES(reservation)},
+    {"memory-swap", "BYTES", "memory and swap together, -1: no limit", MEMORY_BYTES(swap)},
+    {"pids-limit", "N", "processes, 0 or -1: no limit",
+     [](Resources& to, const char* option, const std::string& text) {
+       return set_number(option, text, made(to.pids).limit);
+     }},
+};
+#undef CPU_NUMBER
+#undef MEMORY_BYTES
+
+using Given = std::array<std::optional<std::string>, std::size(kLimits)>;
+
+Syntax syntax_of(std::string& id, std::string& file, Given& given) {
+  Syntax syntax{
+      .command = "update",
+      .help = "Changes the limits of a container. What is not named stays as it is.",
+      .options = {{"resources", 'r', "FILE",
+                   "linux.resources as JSON; -: from stdin; the other options are then ignored",
+                   &file}},
+      .operands = {{"ID", Operand::kRequired, &id}},
+  };
+  for (std::size_t i = 0; i < std::size(kLimits); ++i)
+    syntax.options.push_back(
+        {kLimits[i].option, '\0', kLimits[i].placeholder, kLimits[i].help, &given[i]});
+  return syntax;
+}
+
+Result<Resources> resources_from_file(const std::string& file) {
+  std::string text = file == "-" ? TRY(read_config(ctr::BorrowedFd(STDIN_FILENO), "stdin"))
+                                 : TRY(read_config_file(file));
+  return first_error(parse_resources(std::move(text)), file == "-" ? "stdin" : file);
+}
+
+Result<Resources> resources_from_options(const Given& given) {
+  Resources out;
+  bool any = false;
+  for (std::size_t i = 0; i < std::size(kLimits); ++i) {
+    if (!given[i].has_value()) continue;
+    TRY(kLimits[i].set(out, kLimits[i].option, *given[i]));
+    any = true;
+  }
+  if (!any) return make_error(Kind::InvalidSpec, "no limit is named");
+  return out;
+}
+
+// Kernels refuse a limit for kernel memory, or do not have it: engines send it all the same.
+void drop_kernel_memory(const CommandContext& context, Resources& resources) {
+  if (!resources.memory.has_value()) return;
+  std::optional<std::int64_t>& kernel = resources.memory->kernel;
+  std::optional<std::int64_t>& tcp = resources.memory->kernelTCP;
+  if (kernel.value_or(0) != 0 || tcp.value_or(0) != 0)
+    context.log.warning("update: limits of kernel memory are ignored");
+  kernel.reset();
+  tcp.reset();
+}
+
+// For engines 0 is the absence of a limit here, where a configuration's 0 is one.
+void lift_zero_pids(Resources& resources) {
+  if (resources.pids.has_value() && resources.pids->limit == 0) resources.pids->limit = -1;
+}
+
+Result<void> check_status(const Container& container) {
+  const Status status = TRY(container_status(container.dir, container.state));
+  if (status == Status::Stopped) return wrong_status(container, status, "container not running");
+  if (status == Status::Creating)
+    return wrong_status(container, status, "container not yet created");
+  return {};
+}
+
+Result<void> update_container(const CommandContext& context, const std::string& id,
+                              const Resources& resources) {
+  const ContainerDir dir = TRY(StateRoot(state_root(context.options)).open(id));
+  const UniqueFd lock = TRY(dir.lock());
+  const Container container{dir, TRY(dir.load())};
+  TRY(check_status(container));
+  const ctr::HostFacts facts = TRY(ctr::read_host_facts());
+  ctr::Cgroup cgroup = TRY(open_cgroup(container.state));
+  if (cgroup.places().empty())
+    return make_error(Kind::Unsupported, "container %s has no cgroup", ctr::quote(id).c_str());
+  return cgroup.apply(translate_update(resources, facts), ctr::CgroupStage::Update);
+}
+
+}  // namespace
+
+Result<int> update(const CommandContext& context, const Words& words) {
+  std::string id;
+  std::string file;
+  Given given;
+  if (TRY(parse_words(syntax_of(id, file, given), words)) == Parsed::kHelpShown) return 0;
+  Resources resources =
+      file.empty() ? TRY(resources_from_options(given)) : TRY(resources_from_file(file));
+  drop_kernel_memory(context, resources);
+  lift_zero_pids(resources);
+  TRY(update_container(context, id, resources));
+  return 0;
+}
+
+}  // namespace oci::cli

@@ -75,16 +75,24 @@ OCI_TEST(Update, DeviceRulesChangeOnlyWhenGiven) {
   bundle.shell("while :; do sleep 1; done");
   ASSERT_STATUS(create_bundle(bundle), 0);
   ASSERT_STATUS(runtime({"start", bundle.id()}), 0);
-  const std::vector<std::string> make = {"exec", bundle.id(), "/bin/sh", "-c",
-                                         "mknod /tmp/loop b 7 0 && echo made; rm -f /tmp/loop"};
-  EXPECT_NE(runtime(make).out, "made\n");
+  const std::vector<std::string> read_loop = {
+      "exec",
+      "--cap",
+      "CAP_MKNOD",
+      bundle.id(),
+      "/bin/sh",
+      "-c",
+      "mknod /dev/loop7 b 7 7; dd if=/dev/loop7 of=/dev/null count=1 2>&1; rm -f /dev/loop7"};
+  EXPECT_TRUE(contains(runtime(read_loop).out, "Operation not permitted"));
   Command allow = runtime_command({"update", "--resources", "-", bundle.id()});
   allow.input = R"({"devices":[{"allow":false,"access":"rwm"},
-                               {"allow":true,"type":"b","major":7,"minor":0,"access":"m"}]})";
+                               {"allow":true,"type":"b","major":7,"minor":7,"access":"rwm"}]})";
   EXPECT_STATUS(run(allow), 0);
   Command other = allow;
   other.input = R"({"pids":{"limit":99}})";
   EXPECT_STATUS(run(other), 0);
+  const Outcome loop = runtime(read_loop);
+  EXPECT_FALSE(contains(loop.out, "Operation not permitted")) << loop.out << loop.err;
   EXPECT_STATUS(runtime({"exec", bundle.id(), "/bin/sh", "-c", "echo still > /dev/null"}), 0);
   end(bundle);
 }

@@ -283,6 +283,26 @@ t_copy_and_diff() {
   says "A /tmp/copied"
 }
 
+# --- update ----------------------------------------------------------------------
+t_update_memory() {
+  run_in_background --memory 30m --memory-swap 30m
+  expect 0 docker update --memory 40m --memory-swap 40m box
+  expect 0 limit memory/memory.limit_in_bytes memory.max
+  is 41943040
+}
+t_update_cpu_and_pids() {
+  run_in_background --cpu-shares 500
+  expect 0 docker update --cpu-shares 200 --cpuset-cpus 0 --pids-limit 40 box
+  expect 0 limit pids/pids.max pids.max
+  is 40
+  expect 0 limit cpuset/cpuset.cpus cpuset.cpus
+  is 0
+}
+t_update_restart_policy() {
+  run_in_background
+  expect 0 docker update --restart always box
+}
+
 # --- exec ------------------------------------------------------------------------
 t_exec_status_streams_options() {
   run_in_background

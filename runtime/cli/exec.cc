@@ -31,7 +31,7 @@ struct ExecOptions {
   std::string preserve_fds = "0";
   std::string cwd;
   std::string user;
-  std::string cgroup;
+  Words cgroups;
   std::string process_label;
   std::string apparmor;
   Words env;
@@ -69,7 +69,9 @@ Syntax syntax_of(ExecOptions& o) {
               {"no-new-privs", '\0', "", "set no_new_privs", &o.no_new_privs},
               {"process-label", '\0', "LABEL", "SELinux label", &o.process_label},
               {"apparmor", '\0', "PROFILE", "AppArmor profile", &o.apparmor},
-              {"cgroup", '\0', "PATH", "existing cgroup below the container's", &o.cgroup},
+              {"cgroup", '\0', "[CTRL[,CTRL]:]PATH",
+               "existing cgroup below the container's, for all or (v1) some controllers",
+               &o.cgroups},
               {"ignore-paused", '\0', "", "do not refuse a paused container", &o.ignore_paused},
               {"no-subreaper", '\0', "", "accepted, without effect", &o.no_subreaper},
           },
@@ -194,14 +196,34 @@ int namespaces_of(const Container& container, const Spec& spec) {
   return flags;
 }
 
-Result<std::optional<ctr::CgroupRecord>> exec_cgroup(const Container& container,
-                                                     const std::string& below) {
-  ctr::CgroupRecord record = container.state.cgroup.record;
-  if (record.path.empty()) return std::optional<ctr::CgroupRecord>();
-  if (below.empty()) return std::optional<ctr::CgroupRecord>(std::move(record));
-  const std::string path =
-      TRY_CTX(ctr::normalize_cgroup_path(record.path + "/" + below), "option --cgroup");
-  return std::optional<ctr::CgroupRecord>(ctr::CgroupRecord{path, {}});
+// One --cgroup: "PATH", or "CTRL[,CTRL]:PATH" for single v1 controllers.
+Result<void> add_cgroup(const std::string& word, ExecTarget& target) {
+  const std::string root = target.cgroup->path;
+  const std::size_t colon = word.find(':');
+  const bool for_some = colon < word.find('/');
+  const std::string below = for_some ? word.substr(colon + 1) : word;
+  const std::string path = TRY(ctr::normalize_cgroup_path(below));
+  if (!for_some) {
+    target.cgroup = ctr::CgroupRecord{root + path, {}};
+    return {};
+  }
+  for (const std::string_view controller : ctr::split(word.substr(0, colon), ','))
+    target.cgroups_below[std::string(controller)] = path;
+  return {};
+}
+
+Result<void> choose_cgroup(const Container& container, const Words& words, ExecTarget& target) {
+  if (container.state.cgroup.record.path.empty()) return {};
+  target.cgroup = container.state.cgroup.record;
+  const auto for_all = std::count_if(words.begin(), words.end(), [](const std::string& word) {
+    return word.find(':') >= word.find('/');
+  });
+  if (for_all > 1 || (for_all == 1 && words.size() > 1))
+    return make_error(Kind::InvalidSpec,
+                      "option --cgroup: one cgroup for all controllers, or some "
+                      "for each, not both");
+  for (const std::string& word : words) TRY_CTX(add_cgroup(word, target), "option --cgroup");
+  return {};
 }
 
 }  // namespace
@@ -229,7 +251,7 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   ExecTarget target;
   target.id = options.id;
   target.spec = &spec;
-  target.cgroup = TRY(exec_cgroup(container, options.cgroup));
+  TRY(choose_cgroup(container, options.cgroups, target));
   target.namespaces = namespaces_of(container, spec);
   target.no_new_keyring = true;
   target.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));

@@ -254,7 +254,7 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   out.plan.id = target.id;
   out.plan.preserve_fds = target.preserve_fds;
 
-  if (target.cgroup.has_value()) work.parent(Phase::Cgroup, ctr::OpenCgroup{*target.cgroup});
+  if (target.cgroup.has_value()) work.parent(Phase::Cgroup, ctr::OpenCgroup{*target.cgroup, target.cgroups_below});
   const bool new_pid = (target.namespaces & CLONE_NEWPID) != 0;
   const bool by_parent = new_pid && facts.privileged();
   if (by_parent) work.parent(Phase::Namespaces, ctr::EnterPidNamespace{});

@@ -41,6 +41,7 @@ struct ExecTarget {
   std::string id;
   const Spec* spec = nullptr;  // the container's
   std::optional<ctr::CgroupRecord> cgroup;
+  std::map<std::string, std::string> cgroups_below;  // by v1 controller
   int namespaces = 0;  // CLONE_NEW* that differ from ours
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;

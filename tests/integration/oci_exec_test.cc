@@ -2,6 +2,7 @@
 // exec: another process in a running container, as confined as the first.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/console.h"
@@ -263,6 +264,57 @@ OCI_TEST(Exec, DetachedTerminalNeedsASocket) {
   Bundle bundle;
   Running1 container(bundle);
   EXPECT_STATUS(container.exec({"--tty", "--detach"}, {"/bin/true"}), 255);
+}
+
+// The line of /proc/self/cgroup about this v1 controller, or the v2 one.
+std::string membership(const std::string& text, const std::string& controller) {
+  for (const std::string& line : lines_of(text))
+    if (contains(line, ":" + controller + ":") || contains(line, "," + controller + ":"))
+      return line.substr(line.rfind(':') + 1);
+  return "(no line for " + controller + ")";
+}
+
+OCI_TEST(Exec, RunsInACgroupBelowTheContainers) {
+  Bundle bundle;
+  const Running1 container(bundle);
+  for (const Hierarchy& hierarchy : cgroup_hierarchies()) {
+    const std::string dir = hierarchy.mount + bundle.cgroup();
+    ASSERT_EQ(::mkdir((dir + "/below").c_str(), 0755), 0);
+    // A new v1 cpuset has no CPU.
+    for (const std::string file : {"/cpuset.cpus", "/cpuset.mems"})
+      if (path_exists(dir + "/tasks") && path_exists(dir + file))
+        write_file(dir + "/below" + file, read_file(dir + file));
+  }
+  const Outcome inside = container.exec({"--cgroup", "below"}, {"/bin/cat", "/proc/self/cgroup"});
+  ASSERT_STATUS(inside, 0);
+  for (const std::string& line : lines_of(inside.out))
+    EXPECT_TRUE(line.ends_with("/below")) << line;
+  const Outcome missing = container.exec({"--cgroup", "nowhere"}, {"/bin/true"});
+  EXPECT_STATUS(missing, 255);
+  EXPECT_TRUE(contains(missing.err, "nowhere")) << missing.err;
+  EXPECT_STATUS(container.exec({"--cgroup", "../.."}, {"/bin/true"}), 255);
+}
+
+OCI_TEST(Exec, RunsInACgroupOfOneControllerOnly) {
+  const std::string pids = cgroup_dir("pids", "/");
+  if (!path_exists(pids + "/tasks")) GTEST_SKIP() << "no control group controller here: pids (v1)";
+  Bundle bundle;
+  const Running1 container(bundle);
+  ASSERT_EQ(::mkdir((cgroup_dir("pids", bundle.cgroup()) + "/below").c_str(), 0755), 0);
+  const Outcome inside =
+      container.exec({"--cgroup", "pids:below"}, {"/bin/cat", "/proc/self/cgroup"});
+  ASSERT_STATUS(inside, 0);
+  EXPECT_TRUE(membership(inside.out, "pids").ends_with("/below")) << inside.out;
+  EXPECT_FALSE(contains(membership(inside.out, "memory"), "below")) << inside.out;
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"--cgroup", "pids:below", "--cgroup", "below"},
+        {"--cgroup", "nothing:below"},
+        {"--cgroup", "pids:"},
+        {"--cgroup", "pids:.."}}) {
+    const Outcome outcome = container.exec(wrong, {"/bin/true"});
+    EXPECT_STATUS(outcome, 255);
+    EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+  }
 }
 
 }  // namespace

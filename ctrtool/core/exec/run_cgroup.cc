@@ -16,6 +16,7 @@ Result<void> run(const MakeCgroup& op, Context& ctx) {
 Result<void> run(const OpenCgroup& op, Context& ctx) {
   ctx.cgroup.emplace(TRY(Cgroup::open(*ctx.cgroup_layout, op.record)));
   if (ctx.target.valid()) TRY(ctx.cgroup->follow(ctx.target));
+  for (const auto& [controller, below] : op.below) TRY(ctx.cgroup->descend(controller, below));
   ctx.cgroup_tasks = TRY(ctx.cgroup->open_tasks());
   return {};
 }

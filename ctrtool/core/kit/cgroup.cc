@@ -355,6 +355,16 @@ Result<void> Cgroup::create_v1() {
   return {};
 }
 
+Result<void> Cgroup::descend(std::string_view controller, std::string_view below) {
+  const Place* const found = find(controller);
+  if (found == nullptr || found->hierarchy.version != CgroupVersion::V1)
+    return make_error(Kind::Unsupported, "there is no cgroup v1 hierarchy with %s",
+                      quote(controller).c_str());
+  const std::string path = TRY(normalize_cgroup_path(below));
+  places_[static_cast<std::size_t>(found - places_.data())].dir += path;
+  return {};
+}
+
 Result<std::vector<UniqueFd>> Cgroup::open_tasks() const {
   std::vector<UniqueFd> tasks;
   for (const Place* place : v1_places_in_joining_order(places_)) {

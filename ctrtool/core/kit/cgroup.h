@@ -66,6 +66,10 @@ class Cgroup {
   // is: v2_dir() becomes that directory.
   Result<void> follow(BorrowedFd member_pidfd);
 
+  // In the v1 hierarchy of `controller` the cgroup `below` this one is meant from here on. Kind
+  // Unsupported: no such hierarchy, or a v2 one, in which a process is in one place only.
+  Result<void> descend(std::string_view controller, std::string_view below);
+
   // The other hierarchies. If it fails, remove() takes away what it has made.
   Result<void> create_v1();
   // Sets all limits. If it fails in stage Update, the values it has changed are set back as far as

@@ -154,7 +154,12 @@ Named show(const BecomeRoot& op) {
           strf("become uid %u, gid %u%s", op.uid, op.gid, op.clear_groups ? ", no groups" : "")};
 }
 Named show(const MakeCgroup& op) { return {"make_cgroup", "make cgroup " + quote(op.record.path)}; }
-Named show(const OpenCgroup& op) { return {"open_cgroup", "open cgroup " + quote(op.record.path)}; }
+Named show(const OpenCgroup& op) {
+  std::string text = "open cgroup " + quote(op.record.path);
+  for (const auto& [controller, below] : op.below)
+    text += strf(", %s of it for %s", quote(below).c_str(), controller.c_str());
+  return {"open_cgroup", text};
+}
 Named show(const LimitCgroup& op) {
   return {"limit_cgroup",
           has_limits(op.resources) ? "set the cgroup's limits" : "set the cgroup's defaults"};

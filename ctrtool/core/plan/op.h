@@ -106,9 +106,11 @@ struct BecomeRoot {
 struct MakeCgroup {
   CgroupRecord record;
 };
-// Parent, before the clone: a cgroup that exists, for one more process.
+// Parent, before the clone: a cgroup that exists, for one more process; for single v1 controllers
+// one below it.
 struct OpenCgroup {
   CgroupRecord record;
+  std::map<std::string, std::string> below{};  // by controller
 };
 // Parent: the other hierarchies, and the limits.
 struct LimitCgroup {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctrtool/core/base/strf.h"
 #include "runtime/cli/container.h"
+#include "runtime/cli/match.h"
 
 namespace oci::cli {
 namespace {
@@ -52,6 +53,7 @@ Result<void> delete_container(const CommandContext& context, const std::string& 
 
 Result<int> delete_(const CommandContext& context, const Words& words) {
   bool force = false;
+  bool regex = false;
   std::string id;
   const Syntax syntax{
       .command = "delete",
@@ -59,11 +61,15 @@ Result<int> delete_(const CommandContext& context, const Words& words) {
           "Removes a container that has stopped or was never started, and runs its poststop "
           "hooks.",
       .options = {{"force", 'f', "", "kill it if it runs; it is no error if it does not exist",
-                   &force}},
+                   &force},
+                  {"regex", 'r', "", "ID is a regular expression: every container it matches",
+                   &regex}},
       .operands = {{"ID", Operand::kRequired, &id}},
   };
   if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
-  TRY(delete_container(context, id, force));
+  const auto act = [&](const std::string& one) { return delete_container(context, one, force); };
+  if (regex) return for_matching(context, "delete", id, act);
+  TRY(act(id));
   return 0;
 }
 

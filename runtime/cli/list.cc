@@ -4,6 +4,7 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "runtime/cli/container.h"
+#include "runtime/cli/match.h"
 #include "runtime/state/report.h"
 
 namespace oci::cli {
@@ -22,14 +23,6 @@ Result<Entry> read_entry(const CommandContext& context, const std::string& id) {
   Container container = TRY(find_container(context, id));
   const Status status = TRY(container_status(container.dir, container.state));
   return Entry{std::move(container.state), status};
-}
-
-// Only a root that somebody named must be there: the default one is made by the first container.
-Result<Words> list_ids(const CommandContext& context) {
-  Result<Words> ids = StateRoot(state_root(context.options)).list();
-  if (!ids.ok() && ids.error().kind == Kind::NotFound && !context.options.root.has_value())
-    return Words();
-  return ids;
 }
 
 // Containers that vanish meanwhile are left out; one whose record is damaged must not hide the

@@ -64,6 +64,27 @@ OCI_TEST(Lifecycle, WithoutAProcessStartIsTheError) {
   expect_refused(run_bundle(bundle), {"/process", "required"});
 }
 
+OCI_TEST(Lifecycle, ARegularExpressionMeansManyContainers) {
+  Bundle bundle;
+  bundle.args({"/bin/guest", "wait-term"}).remove("/linux/cgroupsPath");
+  const std::vector<std::string> ids = {"web-1", "web-2", "db"};
+  for (const std::string& id : ids) {
+    bundle.set("/linux/cgroupsPath", json_string("/" + test_tag() + "-" + id));
+    ASSERT_STATUS(runtime({"create", "--bundle", bundle.path(), id}), 0);
+    ASSERT_STATUS(runtime({"start", id}), 0);
+  }
+  EXPECT_STATUS(runtime({"kill", "--regex", "^web-[0-9]$", "KILL"}), 0);
+  EXPECT_TRUE(reaches("web-1", "stopped"));
+  EXPECT_TRUE(reaches("web-2", "stopped"));
+  EXPECT_EQ(state_of("db", "/status"), "running");
+  expect_refused(runtime({"kill", "--regex", "(", "KILL"}), {"--regex"});
+  EXPECT_STATUS(runtime({"kill", "--regex", "nobody", "KILL"}), 0);
+  // One that may not be deleted does not keep the others.
+  expect_refused(runtime({"delete", "--regex", "."}), {"db", "running"});
+  EXPECT_EQ(runtime({"list", "--quiet"}).out, "db\n");
+  EXPECT_STATUS(runtime({"delete", "--force", "--regex", "."}), 0);
+}
+
 OCI_TEST(Lifecycle, RunGivesTheProgramsStatus) {
   Bundle bundle;
   for (const char* status : {"0", "3", "125", "255"}) {

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/container.h"
 
+#include <sys/mount.h>
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <csignal>
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/mount.h"
 #include "ctrtool/core/sys/process.h"
 #include "hooks/runner.h"
+#include "runtime/cli/path.h"
 #include "runtime/spec/parse.h"
 #include "runtime/state/report.h"
 #include "runtime/translate/translate.h"
@@ -67,6 +72,15 @@ Result<void> remove_cgroup(const ContainerState& state) {
   if (removed.ok() || removed.error().code != EBUSY) return removed;
   TRY(cgroup.kill_all(SIGKILL));
   return cgroup.remove();
+}
+
+// Of the topmost mount there. Unique for ever since Linux 6.8; before, numbers are used again.
+Result<std::uint64_t> mount_id(const std::string& path) {
+  constexpr unsigned kUniqueMountId = 0x4000;  // STATX_MNT_ID_UNIQUE
+  struct statx found = TRY(ctr::sys::statx(ctr::kCwd, path, 0, kUniqueMountId));
+  if ((found.stx_mask & kUniqueMountId) == 0)
+    found = TRY(ctr::sys::statx(ctr::kCwd, path, 0, STATX_MNT_ID));
+  return found.stx_mnt_id;
 }
 
 Result<std::vector<ctr::Hook>> poststop_hooks(const Container& container) {
@@ -129,11 +143,29 @@ Result<bool> kill_container(const ContainerState& state) {
   return alive;
 }
 
+Result<SharedRoot> survey_shared_root(const std::string& rootfs) {
+  const std::string at = TRY(real_path(rootfs));
+  const std::uint64_t covers = TRY(mount_id(at));
+  return SharedRoot{at, covers};
+}
+
+Result<void> unmount_shared_root(const ContainerState& state) {
+  const SharedRoot& root = state.shared_root;
+  if (root.at.empty()) return {};
+  const Result<std::uint64_t> seen = mount_id(root.at);
+  if (!seen.ok() && seen.error().code == ENOENT) return {};
+  if (TRY(seen) == root.covers) return {};
+  const Result<void> done = ctr::sys::umount2(root.at, MNT_DETACH | UMOUNT_NOFOLLOW);
+  if (!done.ok() && done.error().code == EINVAL) return {};  // nothing is mounted there
+  return done;
+}
+
 Result<void> destroy_container(const CommandContext& context, const Container& container) {
   const ContainerState& state = container.state;
   TRY(kill_container(state));
   TRY(wait_for_end(state));
   TRY(remove_cgroup(state));
+  TRY(unmount_shared_root(state));
   const Result<std::vector<ctr::Hook>> hooks = poststop_hooks(container);
   TRY(container.dir.remove());
   if (!hooks.ok()) {

@@ -41,9 +41,14 @@ ctr::Result<bool> signal_init(const ContainerState& state, int signal);
 // wait. False when init had ended; others of its cgroup are killed all the same.
 ctr::Result<bool> kill_container(const ContainerState& state);
 
-// Ends what still runs, waits for it, and removes cgroup and record, in this order: whatever fails
-// or is interrupted can be repeated. Then the poststop hooks, whose failures are only logged. To be
-// called with the container's lock.
+// Where a container without a mount namespace will have its root mounted; to be recorded before.
+ctr::Result<SharedRoot> survey_shared_root(const std::string& rootfs);
+// Undoes that mount with all that is mounted in it, unless that was done already.
+ctr::Result<void> unmount_shared_root(const ContainerState& state);
+
+// Ends what still runs, waits for it, and removes cgroup, mounts and record, in this order:
+// whatever fails or is interrupted can be repeated. Then the poststop hooks, whose failures are
+// only logged. To be called with the container's lock.
 ctr::Result<void> destroy_container(const CommandContext& context, const Container& container);
 
 // For `start` and `run`: the poststart hooks, once the program runs.

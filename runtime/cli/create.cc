@@ -16,6 +16,7 @@ ctr::Result<int> create(const CommandContext& context, const Words& words) {
   Launched launched = TRY(launch(context, options));
   ctr::Result<void> released = launched.process.release();
   if (!released.ok()) {
+    static_cast<void>(unmount_shared_root(launched.container.state));
     static_cast<void>(launched.container.dir.remove());
     return std::move(released).error();
   }

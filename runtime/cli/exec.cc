@@ -253,6 +253,7 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   target.spec = &spec;
   TRY(choose_cgroup(container, options.cgroups, target));
   target.namespaces = namespaces_of(container, spec);
+  target.init = container.state.init.pid;
   target.no_new_keyring = true;
   target.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
   target.extra_env = socket_activation_env();

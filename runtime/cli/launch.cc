@@ -200,6 +200,8 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   const bool notify = add_notify_socket(root.path() + "/" + options.id, draft);
   const Translation translation = translate(draft.spec, draft.facts, draft.translate);
   TRY(first_error(translation.problems, "config.json"));
+  for (const Problem& problem : translation.problems)
+    context.log.warning("config.json: " + problem.text());
   ContainerState state = first_record(context, options, draft);
   TRY(check_root(state.rootfs));
 
@@ -207,6 +209,8 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   ContainerDir dir = TRY(root.create(options.id));
   ctr::Rollback undo;
   undo.add([&dir] { static_cast<void>(dir.remove()); });
+  if (mounts_among_callers(draft.spec)) state.shared_root = TRY(survey_shared_root(state.rootfs));
+  undo.add([&state] { static_cast<void>(unmount_shared_root(state)); });
   const UniqueFd lock = TRY(dir.lock());
   // Connected now: engines unlink the path after one accept, and later it may be out of sight.
   Console console = TRY(open_console(state.terminal, options.console_socket, options.detach));

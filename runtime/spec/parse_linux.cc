@@ -301,8 +301,6 @@ void check(const Linux& config, const Pointer& at, Problems& problems) {
     check_needs(wanted, config, type, at, key, problems);
   };
   needs(!config.netDevices.empty(), NamespaceType::Network, "netDevices");
-  needs(!config.maskedPaths.empty(), NamespaceType::Mount, "maskedPaths");
-  needs(!config.readonlyPaths.empty(), NamespaceType::Mount, "readonlyPaths");
   check_namespaces(config.namespaces, at.at("namespaces"), problems);
   check_id_maps(config, at, problems);
   check_time_offsets(config, at.at("timeOffsets"), problems);

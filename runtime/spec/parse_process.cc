@@ -120,15 +120,6 @@ bool contains(const std::vector<std::string>& set, const std::string& cap, std::
   return std::find(set.begin(), set.end(), cap) != set.end();
 }
 
-// The kernel refuses the whole request, much later and with a bare EPERM.
-void check_effective(const Capabilities& caps, const Pointer& at, Problems& problems) {
-  for (std::size_t i = 0; i < caps.effective.size(); ++i) {
-    if (contains(caps.permitted, caps.effective[i], i)) continue;
-    problems.error(at.at("effective").at(i),
-                   ctr::quote(caps.effective[i]) + " is not in the permitted set");
-  }
-}
-
 // Only a warning, as config.md wants it for what cannot be granted: buildah and the `spec` of runc
 // and crun write such configurations, since inheritable ones went out of use (CVE-2022-29162).
 void check_ambient(const Capabilities& caps, const Pointer& at, Problems& problems) {
@@ -149,7 +140,6 @@ void check_capabilities(const Capabilities& caps, const Pointer& at, Problems& p
     problems.error(at, "more capabilities than there can be");
     return;
   }
-  check_effective(caps, at, problems);
   check_ambient(caps, at, problems);
 }
 

@@ -164,6 +164,10 @@ void read_state(Members& members, ContainerState& state) {
   members.read("annotations", state.annotations);
   members.object("init", [&](Members& init) { read_init(init, state.init); });
   members.object("cgroup", [&](Members& cgroup) { read_cgroup(cgroup, state.cgroup); });
+  members.object("sharedRoot", [&](Members& root) {
+    root.read("at", state.shared_root.at);
+    root.read("covers", state.shared_root.covers);
+  });
   members.read("ownPidNamespace", state.own_pid_namespace);
   members.read("noProcess", state.no_process);
   members.read("terminal", state.terminal);
@@ -194,6 +198,11 @@ std::string encode_state(const ContainerState& state) {
       out.member("bootId", state.init.boot_id);
     });
     write_cgroup(out, state.cgroup);
+    out.key("sharedRoot");
+    out.object([&] {
+      out.member("at", state.shared_root.at);
+      out.member("covers", state.shared_root.covers);
+    });
     out.member("ownPidNamespace", state.own_pid_namespace);
     out.member("noProcess", state.no_process);
     out.member("terminal", state.terminal);

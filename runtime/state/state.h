@@ -27,6 +27,14 @@ struct ContainerCgroup {
   bool operator==(const ContainerCgroup&) const = default;
 };
 
+// The container's root, mounted in the namespace of the runtime because it has none of its own.
+struct SharedRoot {
+  std::string at;            // empty: there is none
+  std::uint64_t covers = 0;  // ID of the mount that was seen there before
+
+  bool operator==(const SharedRoot&) const = default;
+};
+
 struct ContainerState {
   std::string oci_version;  // of its config.json
   std::string id;
@@ -37,6 +45,7 @@ struct ContainerState {
   std::map<std::string, std::string> annotations;
   ProcessIdentity init;  // pid 0: still being created
   ContainerCgroup cgroup;
+  SharedRoot shared_root;
   bool own_pid_namespace = false;  // killing init kills all others
   bool no_process = false;         // the config has none: there is nothing to start
   bool terminal = false;

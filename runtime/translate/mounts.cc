@@ -200,7 +200,7 @@ class MountPlanner {
     op.type = mount.type;
     op.source = mount.source.empty() ? mount.type : mount.source;
     op.flags = options.flags;
-    op.data = options.data;
+    op.data = labelled(mount.type, options.data);
     op.attrs = attrs_of(options);
     op.copy_up = options.tmpcopyup;
     op.real_directory = mount.type == "proc" || mount.type == "sysfs";
@@ -236,6 +236,14 @@ class MountPlanner {
         ctr::AttachMount{op.slot, fs.at, options.dest_nofollow, ctr::SourceLink::Mount}, at_));
   }
 
+  // These have labels of their own, or, as the message queues, are mounted already.
+  std::string labelled(const std::string& type, const std::string& data) const {
+    const std::string& label = work_.spec.linux_.mountLabel;
+    const bool fixed = type == "proc" || type == "sysfs" || type == "mqueue";
+    if (label.empty() || fixed || !work_.facts.selinux) return data;
+    return data + (data.empty() ? "" : ",") + "context=\"" + label + "\"";
+  }
+
   // Mount points and device nodes are still to be made in it.
   void defer_readonly(ctr::MountFs& op) {
     if (op.type != "tmpfs" || (op.flags & MS_RDONLY) == 0) return;
@@ -261,9 +269,21 @@ class MountPlanner {
   unsigned next_slot_ = 0;
 };
 
+// Between the quotes of a mount option a label may have anything but these. Without SELinux there
+// are no labels to set; engines expect the container to run all the same.
+void check_mount_label(Work& work) {
+  const std::string& label = work.spec.linux_.mountLabel;
+  const Pointer at("/linux/mountLabel");
+  if (label.find_first_of("\"\\\n") != std::string::npos)
+    work.problems.error(at, "is not an SELinux label");
+  else if (!label.empty() && !work.facts.selinux)
+    work.problems.warning(at, "ignored, SELinux is not enabled here");
+}
+
 }  // namespace
 
 MountPlan plan_mounts(Work& work) {
+  check_mount_label(work);
   MountPlan plan;
   MountPlanner planner(work, plan);
   for (std::size_t i = 0; i < work.spec.mounts.size(); ++i) planner.add(i);

@@ -13,6 +13,8 @@ namespace {
 using ctr::Phase;
 using ctr::Point;
 
+// config.md wants a name that the kernel has nothing for logged, and the rest granted: it may come
+// from a newer one.
 ctr::CapSet translate_caps(const std::vector<std::string>& names, Problems& problems,
                            const Pointer& at) {
   ctr::CapSet set;
@@ -21,7 +23,8 @@ ctr::CapSet translate_caps(const std::vector<std::string>& names, Problems& prob
     if (cap.has_value()) {
       set.add(*cap);
     } else {
-      problems.error(at.at(i), ctr::strf("%s is not a capability", ctr::quote(names[i]).c_str()));
+      problems.warning(at.at(i), ctr::strf("%s is not a capability that is known here; ignored",
+                                           ctr::quote(names[i]).c_str()));
     }
   }
   return set;

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/compat.h"
 #include "runtime/translate/internal.h"
 
@@ -81,11 +82,17 @@ unsigned long propagation_flags(RootfsPropagation value) {
   return MS_PRIVATE;
 }
 
-// The root of the new mount namespace: nothing made in it reaches the host, what the host mounts
-// later may still reach binds that want it.
+bool has_mount_namespace(const Spec& spec) {
+  return find_namespace(spec.linux_, NamespaceType::Mount) != nullptr;
+}
+
+// Nothing made in the new mount namespace reaches the host, what the host mounts later may still
+// reach binds that want it. Without one the root is a private mount among the host's: to detach it
+// is to undo all that was mounted in it.
 void add_root(Work& work, const MountPlan& mounts) {
   append(work, mounts.early_child);
-  work.child(Phase::Tree, ctr::SetPropagation{"/", MS_SLAVE | MS_REC});
+  if (has_mount_namespace(work.spec))
+    work.child(Phase::Tree, ctr::SetPropagation{"/", MS_SLAVE | MS_REC});
   work.child(Phase::Tree, ctr::BindRoot{absolute(work.spec.root.path, work.options.bundle)},
              Pointer("/root/path"));
 }
@@ -159,17 +166,26 @@ void add_pivot(Work& work, const MountPlan& mounts) {
     op.attrs.set = MOUNT_ATTR_RDONLY;
     work.child(Phase::Pivot, op, Pointer("/root/readonly"));
   }
-  work.child(Phase::Pivot, ctr::PivotRoot{work.options.no_pivot});
+  if (has_mount_namespace(work.spec)) {
+    work.child(Phase::Pivot, ctr::PivotRoot{work.options.no_pivot});
+  } else {
+    work.child(Phase::Pivot, ctr::ChangeRoot{});
+  }
   if (work.spec.linux_.rootfsPropagation.has_value())
     work.child(Phase::Pivot,
                ctr::SetPropagation{"/", propagation_flags(*work.spec.linux_.rootfsPropagation)},
                Pointer("/linux/rootfsPropagation"));
 }
 
-// Without a mount namespace of its own the container shares the host's mounts: none may be made.
-void add_shared_mounts(Work& work) {
-  for (std::size_t i = 0; i < work.spec.mounts.size(); ++i)
-    work.problems.error(Pointer("/mounts").at(i), "needs a mount namespace");
+// From a user namespace the host's mounts cannot be added to.
+void add_bare_root(Work& work) {
+  const auto refuse = [&](bool asked_for, const char* pointer) {
+    if (asked_for) work.problems.error(Pointer(pointer), "needs a mount namespace");
+  };
+  refuse(!work.spec.mounts.empty(), "/mounts");
+  refuse(!work.spec.linux_.maskedPaths.empty(), "/linux/maskedPaths");
+  refuse(!work.spec.linux_.readonlyPaths.empty(), "/linux/readonlyPaths");
+  refuse(work.spec.root.readonly, "/root/readonly");
   add_cgroup_join(work);
   work.child(Phase::Pivot, ctr::ChangeRoot{absolute(work.spec.root.path, work.options.bundle)},
              Pointer("/root/path"));
@@ -194,6 +210,10 @@ bool Work::joined_namespace(NamespaceType type) const {
   return found != nullptr && !found->path.empty();
 }
 
+bool mounts_among_callers(const Spec& spec) {
+  return !has_mount_namespace(spec) && find_namespace(spec.linux_, NamespaceType::User) == nullptr;
+}
+
 std::string default_cgroup_path(const Spec& spec, const std::string& id) {
   return spec.linux_.cgroupsPath.empty() ? "/" + id : spec.linux_.cgroupsPath;
 }
@@ -209,12 +229,12 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
     problems.warning(Pointer("/process"), "is required to start the container");
   report_unsupported(work);
 
-  const bool own_mounts = find_namespace(spec.linux_, NamespaceType::Mount) != nullptr;
-  const MountPlan mounts = own_mounts ? plan_mounts(work) : MountPlan{};
+  const bool may_mount = has_mount_namespace(spec) || mounts_among_callers(spec);
+  const MountPlan mounts = may_mount ? plan_mounts(work) : MountPlan{};
   add_clone_and_namespaces(work, mounts);
   add_names(work);
   add_cgroup_limits(work);
-  if (own_mounts) {
+  if (may_mount) {
     add_root(work, mounts);
     add_identity(work);
     add_tree(work, mounts);
@@ -227,7 +247,7 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
     add_pivot(work, mounts);
   } else {
     add_identity(work);
-    add_shared_mounts(work);
+    add_bare_root(work);
   }
   if (spec.process.has_value()) {
     const std::string keyring =
@@ -263,6 +283,8 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   add_initial_affinity(work, process, Pointer());
   if (target.cgroup.has_value()) work.child(Phase::Cgroup, ctr::JoinCgroup{});
   add_final_affinity(work, process, Pointer());
+  if (!has_mount_namespace(*target.spec))
+    work.child(Phase::Namespaces, ctr::ChangeRoot{ctr::strf("/proc/%d/root", target.init)});
   // The pid namespace last: whoever is inside sees us only when nothing of the host is left.
   const int direct = target.namespaces & ~CLONE_NEWPID;
   if (direct != 0) work.child(Phase::Namespaces, ctr::JoinProcess{direct});

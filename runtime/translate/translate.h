@@ -3,6 +3,8 @@
 // specification lives here; how the kernel wants it done lives in core/exec.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,6 +45,7 @@ struct ExecTarget {
   std::optional<ctr::CgroupRecord> cgroup;
   std::map<std::string, std::string> cgroups_below;  // by v1 controller
   int namespaces = 0;  // CLONE_NEW* that differ from ours
+  pid_t init = 0;      // of the container: without a mount namespace its root is found through it
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;
   std::vector<std::string> extra_env;
@@ -52,6 +55,10 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
 
 // The hooks of one stage; poststart and poststop are not part of a plan.
 std::vector<ctr::Hook> translate_hooks(const Hooks& hooks, ctr::HookStage stage);
+
+// Without a mount namespace of its own: whether the container's mounts are made in the caller's, to
+// be undone by whoever deletes it. In a user namespace it may not make any.
+bool mounts_among_callers(const Spec& spec);
 
 // The cgroup of a container whose config has no path: "/ID".
 std::string default_cgroup_path(const Spec& spec, const std::string& id);

@@ -13,7 +13,6 @@ void refuse(Work& work, bool asked_for, const char* pointer) {
 
 void report_unsupported(Work& work) {
   const Linux& config = work.spec.linux_;
-  refuse(work, !config.mountLabel.empty(), "/linux/mountLabel");
   refuse(work, config.intelRdt.has_value(), "/linux/intelRdt");
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // config.json → plan, compared with files: tests/golden/CASE/ holds config.json and either plan.txt
-// or problems.txt. A file `host` in it changes the pretended host: "rootless", "no cgroup", "no
-// pivot", "no keyring"; a file process.json makes it an exec. OCICTR_UPDATE_GOLDEN=1 writes what
-// comes out now: read the difference, then commit it.
+// or problems.txt. A file `host` in it changes the pretended host: "rootless", "selinux", "no
+// cgroup", "no pivot", "no keyring"; a file process.json makes it an exec. OCICTR_UPDATE_GOLDEN=1
+// writes what comes out now: read the difference, then commit it.
 #include <gtest/gtest.h>
 #include <sched.h>
 
@@ -43,6 +43,7 @@ ctr::HostFacts pretended_host(const std::string& words) {
   const bool rootless = words.find("rootless") != std::string::npos;
   facts.euid = rootless ? 1000 : 0;
   facts.egid = facts.euid;
+  facts.selinux = words.find("selinux") != std::string::npos;
   facts.effective = rootless ? ctr::CapSet() : ctr::CapSet::up_to(ctr::kLastNamedCap);
   return facts;
 }

@@ -197,9 +197,6 @@ TEST(SpecParse, ChecksTheProcess) {
        R"([{"type":"A","soft":1,"hard":1},{"type":"B","soft":1,"hard":1},{"type":"A","soft":1,"hard":1}])",
        "/process/rlimits/2/type: \"A\" comes twice"},
       {"process.rlimits", R"([{"type":"A","soft":1}])", "/process/rlimits/0/hard: is required"},
-      {"process.capabilities", R"({"effective":["CAP_KILL"],"bounding":["CAP_KILL"]})",
-       "/process/capabilities/effective/0: \"CAP_KILL\" is not in the permitted set"},
-      {"process.capabilities", R"({"effective":["A","B"],"permitted":["B","C","A"]})", "none"},
       {"process.oomScoreAdj", "5000", "/process/oomScoreAdj: must be between -1000 and 1000"},
       {"process.scheduler", R"({"policy":"SCHED_FOO"})",
        "/process/scheduler/policy: \"SCHED_FOO\" is not one of SCHED_OTHER, SCHED_FIFO, SCHED_RR, "
@@ -299,10 +296,6 @@ TEST(SpecParse, NeedsNamespacesForWhatTheyHold) {
   };
   EXPECT_EQ(error_without_namespaces(R"("hostname":"a")"), "/hostname: needs a uts namespace");
   EXPECT_EQ(error_without_namespaces(R"("domainname":"a")"), "/domainname: needs a uts namespace");
-  EXPECT_EQ(error_without_namespaces(R"("mounts":[{"destination":"/a"}])"),
-            "/mounts: need a mount namespace, they would be the host's");
-  EXPECT_EQ(error_without_namespaces(R"("linux":{"maskedPaths":["/a"]})"),
-            "/linux/maskedPaths: needs a mount namespace");
   EXPECT_EQ(error_without_namespaces(R"("linux":{"netDevices":{"eth0":{}}})"),
             "/linux/netDevices: needs a network namespace");
   EXPECT_EQ(error_without_namespaces(

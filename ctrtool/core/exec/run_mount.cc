@@ -17,6 +17,7 @@
 #include "ctrtool/core/kit/user_namespace.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
+#include "ctrtool/core/sys/process.h"
 
 namespace ctr {
 namespace {
@@ -294,6 +295,19 @@ Result<void> run(const MakeReadonly& op, Context& ctx) {
 
 // --- the new root --------------------------------------------------------------------------------
 
+namespace {
+
+// Nothing that leads out of the new root stays open (CVE-2024-21626).
+Result<void> enter_new_root(Context& ctx) {
+  ctx.root.reset();
+  ctx.proc.reset();
+  ctx.empty_directory.reset();
+  ctx.slots.clear();
+  return sys::chdir("/");
+}
+
+}  // namespace
+
 Result<void> run(const PivotRoot& op, Context& ctx) {
   TRY(sys::fchdir(ctx.root));
   if (op.by_move) {
@@ -304,18 +318,19 @@ Result<void> run(const PivotRoot& op, Context& ctx) {
     TRY(sys::pivot_root(".", "."));
     TRY(sys::umount2(".", MNT_DETACH));
   }
-  // Nothing that leads out of the new root stays open (CVE-2024-21626).
-  ctx.root.reset();
-  ctx.proc.reset();
-  ctx.empty_directory.reset();
-  ctx.slots.clear();
-  return sys::chdir("/");
+  return enter_new_root(ctx);
 }
 
 Result<void> run(const ChangeRoot& op, Context& ctx) {
-  TRY(sys::chroot(op.from));
-  ctx.proc.reset();
-  return sys::chdir("/");
+  if (op.from.empty()) {
+    TRY(sys::fchdir(ctx.root));
+    TRY(sys::chroot("."));
+  } else {
+    TRY(sys::chroot(op.from));
+    // "/proc/PID/root" may be a later process's, unless the one we mean is alive even now.
+    if (ctx.target.valid()) TRY(sys::pidfd_send_signal(ctx.target, 0));
+  }
+  return enter_new_root(ctx);
 }
 
 }  // namespace ctr

@@ -2,6 +2,7 @@
 #include "ctrtool/core/kit/facts.h"
 
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -24,6 +25,12 @@ bool maps_everything(const std::string& uid_map) {
          outside == 0 && count == 0xffffffffU;
 }
 
+// Mounted by whoever loaded the policy; libselinux asks the same.
+bool selinux_is_enabled() {
+  const Result<struct statfs> fs = sys::statfs("/sys/fs/selinux");
+  return fs.ok() && static_cast<std::uint32_t>(fs->f_type) == SELINUX_MAGIC;
+}
+
 }  // namespace
 
 bool HostFacts::privileged() const {
@@ -39,6 +46,7 @@ Result<HostFacts> read_host_facts() {
   facts.last_cap = TRY(kernel_last_cap());
   const std::string uid_map = TRY(sys::read_file_at(kCwd, "/proc/self/uid_map"));
   facts.initial_user_namespace = maps_everything(uid_map);
+  facts.selinux = selinux_is_enabled();
   utsname kernel{};
   if (::uname(&kernel) < 0) {
     const int err = errno;

@@ -16,6 +16,7 @@ struct HostFacts {
   CapSet effective{};
   int last_cap = kLastNamedCap;
   bool initial_user_namespace = true;
+  bool selinux = false;  // enabled, permissive or not
   unsigned kernel_major = 0;
   unsigned kernel_minor = 0;
 

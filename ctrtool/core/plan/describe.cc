@@ -229,7 +229,9 @@ Named show(const WriteSysctl& op) {
 Named show(const PivotRoot& op) {
   return {"pivot_root", op.by_move ? "move the root to / and chroot" : "pivot_root"};
 }
-Named show(const ChangeRoot& op) { return {"change_root", "chroot to " + quote(op.from)}; }
+Named show(const ChangeRoot& op) {
+  return {"change_root", "chroot to " + (op.from.empty() ? "the root" : quote(op.from))};
+}
 Named show(const OpenTerminal& op) {
   return {"open_terminal", strf("terminal for uid %u, %ux%u%s", op.uid, op.columns, op.rows,
                                 op.on_console ? ", also as /dev/console" : "")};

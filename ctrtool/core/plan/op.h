@@ -245,8 +245,9 @@ struct WriteSysctl {
 struct PivotRoot {
   bool by_move = false;  // MS_MOVE and chroot, where pivot_root cannot (initramfs)
 };
-struct ChangeRoot {  // chroot only: there is no mount namespace
-  std::string from;
+// chroot only: there is no mount namespace.
+struct ChangeRoot {
+  std::string from;  // empty: the root that BindRoot attached
 };
 
 // --- the process ---------------------------------------------------------------------------------

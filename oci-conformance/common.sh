@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What the two runners share: options, packages, the pool of jobs, the comparison table.
-# A runner sets HERE, KIND ("" or a prefix for its results) and EXPECTED (the verdicts of what is not
-# in its expected.txt), and defines run_one, run_all and print_table.
+# A runner sets HERE, KIND ("" or a prefix for its results) and EXPECTED (the verdict of what is not
+# in its expected.txt), and defines list, prepare, is_prepared, run_one, run_all and print_table.
 
 set -eu -o pipefail
 shopt -s nullglob
 
+. "$(dirname "${BASH_SOURCE[0]}")/../tests/packages.sh"
+
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/ocictr-conformance
 
+# What cannot be had is a skip for ctest, which has other tests.
 die() {
+  case ${ACTION-} in
+    prepare | check) echo "SKIP: $*" && exit 77 ;;
+  esac
   echo "${0##*/}: $*" >&2
   exit 2
 }
@@ -22,8 +28,9 @@ usage() {
   exit 0
 }
 
-# Sets STRICT, MARKDOWN, ONLY, JOBS, RUNTIMES.
+# Sets ACTION, STRICT, MARKDOWN, ONLY, JOBS, RUNTIMES.
 parse_options() {
+  ACTION=run
   STRICT=0 MARKDOWN=0 ONLY='*' JOBS=$((2 * $(nproc))) RUNTIMES=()
   while [ $# -gt 0 ]; do
     case $1 in
@@ -31,29 +38,41 @@ parse_options() {
       --markdown) MARKDOWN=1 ;;
       --only) ONLY=$2; shift ;;
       --jobs) JOBS=$2; shift ;;
+      --list) ACTION=list ;;
+      --prepare) ACTION=prepare ;;
+      --check) ACTION=check; ONLY=$2; shift ;;
       --help | -h) usage ;;
       -*) die "unknown option $1" ;;
       *) RUNTIMES+=("$1") ;;
     esac
     shift
   done
-  [ "$(id -u)" = 0 ] || die "needs root: containers, namespaces and cgroups are the subject"
+  [ $ACTION = list ] || [ "$(id -u)" = 0 ] || die "needs root: containers, namespaces and cgroups are the subject"
 }
 
-# What a run needs; building needs more.
+# Of all that is installed for the build (tests/packages.sh), what a run needs.
 readonly RUN_PACKAGES='busybox-static iproute2 jq util-linux'
 
-install_packages() {
-  local missing=() name
-  for name in "$@"; do
-    dpkg-query -W -f '${Status}' "$name" 2> /dev/null | grep -q 'ok installed' || missing+=("$name")
-  done
-  [ ${#missing[@]} -gt 0 ] || return 0
-  log "installing ${missing[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get install -qq -y --no-install-recommends "${missing[@]}" > /dev/null 2>&1 ||
-    { apt-get update -qq && apt-get install -qq -y --no-install-recommends "${missing[@]}" > /dev/null; } ||
-    die "cannot install ${missing[*]}"
+need_packages() { install_packages "$@" || die "cannot install $(missing_packages "$@")"; }
+
+# What is built is shared by all who run at the same time.
+prepare_alone() {
+  mkdir -p "$CACHE"
+  exec {LOCK}> "$CACHE/lock"
+  flock "$LOCK"
+  prepare
+  exec {LOCK}>&-
+}
+
+# do_action DEFAULT-RUNTIME
+do_action() {
+  [ ${#RUNTIMES[@]} -gt 0 ] || RUNTIMES=("$1")
+  case $ACTION in
+    list) list ;;
+    prepare) prepare_alone ;;
+    check) check_one "$ONLY" "${RUNTIMES[0]}" ;;
+    run) prepare_alone && judge_runtimes ;;
+  esac
 }
 
 results_of() { echo "$CACHE/results/$KIND$(basename "$1")"; }
@@ -90,6 +109,29 @@ judge_runtimes() {
   [ "$MARKDOWN" = 0 ] || print_markdown "${RUNTIMES[@]}"
   [ "$STRICT" = 0 ] || [ $differs = 0 ] || exit 1
 }
+
+# check_one NAME RUNTIME: for ctest. Whatever is as expected is no failure, but never silent.
+check_one() {
+  local name=$1 runtime results verdict note difference
+  is_prepared || die "the conformance suite could not be built"
+  runtime=$(realpath "$2") && [ -x "$runtime" ] || die "no runtime $2"
+  results=$(mktemp -d)
+  # shellcheck disable=SC2064 # now
+  trap "rm -rf '$results'" EXIT
+  run_one "$name" "$runtime" "$results"
+  read -r _ verdict _ _ _ note < "$results/$name.verdict"
+  if ! difference=$(compare "$results/$name.verdict"); then
+    echo "$difference: $note"
+    head -c 20000 "$results/$name".{out,err,log} 2> /dev/null
+    return 1
+  fi
+  case $verdict in
+    fail) echo "EXPECTED FAILURE: $name: $(reason_of "$name")" ;;
+    skip) echo "SKIP: as oci-conformance expects: $(reason_of "$name")" && exit 77 ;;
+  esac
+}
+
+reason_of() { awk -v name="$1" '$1 == name { sub(/^[^ ]+ +[^ ]+ +/, ""); print; exit }' "$HERE/expected.txt"; }
 
 totals() {
   awk '{ ++n[$2] } END { printf "%d passed, %d failed, %d skipped\n", n["pass"], n["fail"], n["skip"] }' "$1"

@@ -8,6 +8,7 @@
 #   --only      only the programs whose name matches this shell pattern
 #   --jobs      programs at a time (default: twice the processors; most of their time is spent waiting)
 #   --markdown  the table as README.md has it
+# For ctest: --list the programs, --prepare them, --check one of them against its line.
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/common.sh"
 
@@ -15,15 +16,6 @@ KIND='' EXPECTED='a line in expected.txt'
 SOURCE=golang-github-opencontainers-runtime-tools
 SUITE=trixie
 TIMEOUT=90
-
-BUILD_PACKAGES=(
-  golang-go golang-github-blang-semver-dev golang-github-google-uuid-dev
-  golang-github-hashicorp-go-multierror-dev golang-github-mrunalp-fileutils-dev
-  golang-github-opencontainers-selinux-dev golang-github-opencontainers-specs-dev
-  golang-github-sirupsen-logrus-dev golang-github-urfave-cli-dev
-  golang-github-xeipuuv-gojsonschema-dev golang-gocapability-dev golang-golang-x-sys-dev
-  xz-utils
-)
 
 # Programs that look at controllers which most machines have in no v1 hierarchy.
 declare -A NEEDS_V1=(
@@ -125,7 +117,8 @@ build() {
   local key tree=$CACHE/gopath/src/github.com/opencontainers/runtime-tools shim=$CACHE/gopath/src/github.com/mndrix/tap-go
   key=$(cat "$TARBALL" "$HERE/tap/tap.go" "$HERE/run.sh" | sha256sum)
   [ "$(cat "$CACHE/built" 2> /dev/null)" != "$key" ] || return 0
-  install_packages "${BUILD_PACKAGES[@]}"
+  # shellcheck disable=SC2086 # words
+  need_packages $conformance_packages
   log "building the validation programs"
   rm -rf "$CACHE/gopath" "$CACHE/bin" "$CACHE/work"
   mkdir -p "$tree" "$shim" "$CACHE/bin"
@@ -219,16 +212,18 @@ print_table() {
          printf "%-34s %-7s %5d %6d %7d  %s\n", $1, $2, $3, $4, $5, note }' "$1"
 }
 
-main() {
-  parse_options "$@"
-  [ ${#RUNTIMES[@]} -gt 0 ] || RUNTIMES=("$HERE/../build/ocictr")
-  mkdir -p "$CACHE"
-  install_packages $RUN_PACKAGES
+list() { awk '!/^#/ && NF { print $1 }' "$HERE/expected.txt"; }
+
+is_prepared() { [ -e "$CACHE/built" ]; }
+
+prepare() {
+  # shellcheck disable=SC2086 # words
+  need_packages $RUN_PACKAGES
   fetch_source
   build
   mapfile -t PROGRAMS < <(list_programs)
   [ ${#PROGRAMS[@]} -gt 0 ] || die "no program matches $ONLY"
-  judge_runtimes
 }
 
-main "$@"
+parse_options "$@"
+do_action "$HERE/../build/ocictr"

@@ -8,6 +8,13 @@ quickstart_packages="busybox-static"
 test_packages="busybox-static squashfs-tools erofs-utils uidmap podman conmon crun runc jq strace iproute2 procps
   debootstrap socat expect containerd docker.io iptables buildah zsh fish"
 bench_packages="crun runc valgrind"
+# For the validation programs of OCI runtime-tools, which are built from source.
+conformance_packages="golang-go golang-github-blang-semver-dev golang-github-google-uuid-dev
+  golang-github-hashicorp-go-multierror-dev golang-github-mrunalp-fileutils-dev
+  golang-github-opencontainers-selinux-dev golang-github-opencontainers-specs-dev
+  golang-github-sirupsen-logrus-dev golang-github-urfave-cli-dev
+  golang-github-xeipuuv-gojsonschema-dev golang-gocapability-dev golang-golang-x-sys-dev
+  busybox-static iproute2 jq util-linux xz-utils"
 
 # missing_packages NAME...: those that are not installed.
 missing_packages() {

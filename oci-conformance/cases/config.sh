@@ -302,6 +302,9 @@ c17_unknown_capabilities_are_a_warning() {
     accepts '.process.capabilities[$set] += ["CAP_NO_SUCH"]' --arg set $set
     match "$(out)" "*0000000008000021" "$set"
   done
+  config '.process.capabilities.bounding += ["CAP_NO_SUCH"]'
+  must create
+  match "$(said)" "*CAP_NO_SUCH*" "what was logged"
 }
 
 c19_oom_score_is_left_alone() {

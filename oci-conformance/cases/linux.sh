@@ -72,6 +72,23 @@ l05_namespaces_that_are_not_listed_are_inherited() {
   done
 }
 
+# The mounts are then among the runtime's own, and go with the container.
+l05_mounts_without_a_mount_namespace() {
+  config 'del(.linux.namespaces[] | select(.type == "mount")) | .linux.maskedPaths = ["/data"]
+          | .mounts += [{destination: "/mnt", type: "tmpfs", source: "shared"}]'
+  echo secret > "$BUNDLE/rootfs/data/secret"
+  running 'echo root > /mark; ls /data; ls / | grep -c bundle; sleep 60'
+  eq "$(namespace "$(get pid)" mnt)" "$(namespace self mnt)" "mount namespace"
+  until [ -e "$BUNDLE/rootfs/mark" ]; do sleep 0.05; done
+  grep -q ' shared ' /proc/self/mountinfo || fail "not among the runtime's mounts"
+  sleep 0.1
+  eq "$(out)" 0 "what it sees of the host and of what is masked"
+  runtime exec "$ID" ls /mark > /dev/null 2> /tmp/err || fail "exec is not in the root: $(said)"
+  must delete --force
+  nothing_left
+  refuses '.mounts += [{destination: "/mnt", type: "nosuchfs", source: "none"}]'
+}
+
 l06_namespaces_are_given_once() {
   local type
   for type in pid network mount ipc uts; do

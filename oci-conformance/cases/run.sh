@@ -9,16 +9,16 @@
 #   --only      only the cases whose name matches this shell pattern
 #   --jobs      cases at a time (default: twice the processors)
 #   --markdown  one table of all runtimes
+# For ctest: --list the cases, --prepare them, --check one of them against its line.
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/../common.sh"
 
-# expected.txt names the exceptions only. A skip gives its reason itself.
-KIND=cases- EXPECTED='pass skip'
+# expected.txt names the exceptions only.
+KIND=cases- EXPECTED=pass
 TIMEOUT=90
 
 # These want controllers of cgroup v2, which other runtimes may refuse to see while they run.
 ALONE=' l24_unified_enables_controllers '
-
 
 make_rootfs() {
   [ ! -e "$CACHE/cases.tar" ] || [ "$(command -v busybox)" -nt "$CACHE/cases.tar" ] || return 0
@@ -32,7 +32,7 @@ make_rootfs() {
 
 build_agent() {
   [ ! "$CACHE/agent" -nt "$HERE/agent/agent.go" ] || return 0
-  install_packages golang-go
+  need_packages golang-go
   GO111MODULE=off GOFLAGS='' GOCACHE=$CACHE/gocache CGO_ENABLED=0 nice go build -o "$CACHE/agent" "$HERE/agent/agent.go"
 }
 
@@ -89,17 +89,25 @@ check_table() {
     die "MUSTS.md and the cases differ (< is a case without a line, > a line without a case)"
 }
 
-main() {
-  parse_options "$@"
-  [ ${#RUNTIMES[@]} -gt 0 ] || RUNTIMES=("$HERE/../../build/ocictr")
-  mkdir -p "$CACHE"
-  install_packages $RUN_PACKAGES
+list() {
+  find_cases
+  printf '%s\n' "${CASES[@]}"
+}
+
+is_prepared() {
+  find_cases
+  [ -e "$CACHE/cases.tar" ] && [ -e "$CACHE/agent" ]
+}
+
+prepare() {
+  # shellcheck disable=SC2086 # words
+  need_packages $RUN_PACKAGES
   make_rootfs
   build_agent
   find_cases
   [ ${#CASES[@]} -gt 0 ] || die "no case matches $ONLY"
   [ "$ONLY" != '*' ] || check_table
-  judge_runtimes
 }
 
-main "$@"
+parse_options "$@"
+do_action "$HERE/../../build/ocictr"

@@ -561,6 +561,35 @@ c39_unsupported_values_are_errors() {
   refuses '.process.apparmorProfile = "no_such_profile"'
 }
 
+# lacks WITH WITHOUT: refused, when the member that WITHOUT names is taken from what WITH adds
+lacks() {
+  local member
+  for member in "${@:2}"; do refuses "$1 | del($member)"; done
+}
+
+c40_required_members_are_there() {
+  lacks . .process.cwd .process.user.uid .process.user.gid .mounts[0].destination .linux.namespaces[0].type
+  lacks '.process.terminal = true | .process.consoleSize = {height: 1, width: 1}' \
+    .process.consoleSize.height .process.consoleSize.width
+  lacks '.process.rlimits = [{type: "RLIMIT_CORE", soft: 0, hard: 0}]' .process.rlimits[0].{type,soft,hard}
+  lacks '.process.scheduler = {policy: "SCHED_BATCH"}' .process.scheduler.policy
+  lacks '.process.ioPriority = {class: "IOPRIO_CLASS_BE", priority: 1}' .process.ioPriority.{class,priority}
+  lacks '.hooks.poststop = [{path: "/bin/true"}]' .hooks.poststop[0].path
+  lacks '.linux.devices = [{path: "/dev/x", type: "c", major: 1, minor: 3}]' .linux.devices[0].{path,type,major,minor}
+  lacks '.linux.resources.devices = [{allow: true, type: "c", major: 1, minor: 3, access: "r"}]' .linux.resources.devices[0].allow
+  lacks '.linux.resources.hugepageLimits = [{pageSize: "2MB", limit: 0}]' .linux.resources.hugepageLimits[0].{pageSize,limit}
+  lacks '.linux.resources.network.priorities = [{name: "lo", priority: 1}]' .linux.resources.network.priorities[0].{name,priority}
+  lacks '.linux.resources.blockIO.throttleReadBpsDevice = [{major: 8, minor: 0, rate: 1}]' \
+    .linux.resources.blockIO.throttleReadBpsDevice[0].{major,minor,rate}
+  lacks '.linux.memoryPolicy = {mode: "MPOL_DEFAULT"}' .linux.memoryPolicy.mode
+  lacks '.linux.personality = {domain: "LINUX"}' .linux.personality.domain
+  lacks '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["mkdir"], action: "SCMP_ACT_ERRNO",
+         args: [{index: 0, value: 1, op: "SCMP_CMP_EQ"}]}]}' .linux.seccomp.defaultAction \
+    .linux.seccomp.syscalls[0].action .linux.seccomp.syscalls[0].args[0].{index,value,op}
+  lacks '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 0, size: 9}]
+         | .linux.gidMappings = .linux.uidMappings' .linux.uidMappings[0].{containerID,hostID,size}
+}
+
 c39_a_broken_configuration_is_an_error() {
   local text why
   for text in '' '{' 'null' '[]' '"x"' '{"ociVersion": "1.0.2"} x' '{"ociVersion": "1.0.2", }'; do

@@ -61,18 +61,33 @@ constexpr SuperblockFlag kSuperblockFlags[] = {
     {MS_LAZYTIME, "lazytime"}, {MS_MANDLOCK, "mand"},    {MS_SILENT, "silent"},
 };
 
+// At the commas outside quotes, which only SELinux contexts have; without them.
+std::vector<std::string> fs_options(const std::string& data) {
+  std::vector<std::string> out(1);
+  bool quoted = false;
+  for (const char c : data) {
+    if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      out.emplace_back();
+    } else {
+      out.back() += c;
+    }
+  }
+  return out;
+}
+
 Result<void> configure(BorrowedFd fs, const OpenFs& op) {
   TRY(sys::fsconfig_string(fs, "source", op.source));
   for (const SuperblockFlag& one : kSuperblockFlags)
     if ((op.flags & one.flag) != 0) TRY(sys::fsconfig_flag(fs, one.name));
-  for (const std::string_view option : split(op.data, ',')) {
+  for (const std::string& option : fs_options(op.data)) {
     const std::size_t equals = option.find('=');
     if (option.empty()) continue;
-    if (equals == std::string_view::npos) {
-      TRY(sys::fsconfig_flag(fs, std::string(option)));
+    if (equals == std::string::npos) {
+      TRY(sys::fsconfig_flag(fs, option));
     } else {
-      TRY(sys::fsconfig_string(fs, std::string(option.substr(0, equals)),
-                               std::string(option.substr(equals + 1))));
+      TRY(sys::fsconfig_string(fs, option.substr(0, equals), option.substr(equals + 1)));
     }
   }
   return sys::fsconfig_create(fs);

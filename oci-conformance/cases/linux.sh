@@ -146,7 +146,7 @@ net_device() {
 
 l11_a_network_device_is_moved() {
   net_device
-  ip link set moved mtu 1234
+  ip link set moved mtu 1345
   ip link set stays up
   program 'sleep 60'
   config '.linux.netDevices = {moved: {name: "inside"}}'
@@ -155,7 +155,7 @@ l11_a_network_device_is_moved() {
   local pid shown
   pid=$(get pid)
   shown=$(nsenter -t "$pid" -n ip address show inside)
-  match "$shown" "*mtu 1234*" "attributes"
+  match "$shown" "*mtu 1345*" "attributes"
   match "$shown" "*inet 10.9.8.7/24*global*" "address"
   match "$shown" "*inet6 fd00::7/64*global*" "address"
   match "$shown" "*UP*" "state"

@@ -325,6 +325,200 @@ t_json_log() {
   says "no such file or directory"
   expect 126 run --rm bb /etc
 }
+# --- looking at it ---------------------------------------------------------------
+t_stats() {
+  expect 0 run -d --name c --memory 64m bb sleep 100
+  expect 0 podman stats --no-stream --format '{{.Name}} {{.PIDs}}' c
+  is "c 1"
+}
+t_healthcheck() {
+  expect 0 run -d --name c --health-cmd 'test -e /ok' --health-interval disable bb sleep 100
+  expect 1 podman healthcheck run c
+  expect 0 podman exec c touch /ok
+  expect 0 podman healthcheck run c
+  expect 0 podman inspect --format '{{.State.Health.Status}}' c
+  is healthy
+}
+t_wait_and_events() {
+  expect 0 run -d --name c bb sh -c 'sleep 0.3; exit 9'
+  expect 0 podman wait c
+  is 9
+  expect 0 podman events --stream=false --filter container=c --format '{{.Status}}'
+  says create init start died
+}
+t_copy_and_diff() {
+  expect 0 run -d --name c bb sleep 100
+  echo outside >/tmp/file
+  expect 0 podman cp /tmp/file c:/tmp/copied
+  expect 0 podman exec c cat /tmp/copied
+  is outside
+  expect 0 podman diff c
+  says "A /tmp/copied"
+}
+t_update() {
+  expect 0 run -d --name c --memory 64m bb sleep 100
+  pid=$(podman inspect --format '{{.State.Pid}}' c)
+  expect 0 podman update --memory 96m --memory-swap 96m --cpu-shares 300 c
+  path=$(sed -n 's/^[0-9]*:memory://p;' "/proc/$pid/cgroup")
+  limit=/sys/fs/cgroup/memory$path/memory.limit_in_bytes
+  [ -n "$path" ] || limit=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")/memory.max
+  expect 0 cat "$limit"
+  is 100663296
+}
+t_attach() {
+  expect 0 run -d --name c bb sh -c 'while ! test -e /go; do sleep 0.1; done; echo late; exit 6'
+  (sleep 0.5; podman exec c touch /go) &
+  expect 0 podman attach --no-stdin c
+  says late
+}
+t_restarted_when_it_fails() {
+  expect 0 run -d --name c --restart on-failure:2 bb false
+  eventually sh -c "command podman --root /tmp/podman/root --runroot /run/podman/storage inspect \\
+    --format '{{.RestartCount}}:{{.State.Status}}' c | grep -q -x 2:exited"
+}
+t_commit_run() {
+  expect 0 run --name c bb sh -c 'echo kept > /made'
+  expect 0 podman commit -q c next
+  expect 0 run --rm next cat /made
+  is kept
+}
+t_build() {
+  mkdir /tmp/context
+  printf 'FROM bb\nRUN echo made > /made\nUSER 1000\nCMD ["cat", "/made"]\n' >/tmp/context/Containerfile
+  expect 0 podman build --network none --cgroup-parent "/$tag" --isolation oci -t built /tmp/context
+  expect 0 run --rm built
+  is made
+}
+t_secret() {
+  echo hidden >/tmp/secret
+  expect 0 podman secret create s /tmp/secret
+  expect 0 run --rm --secret s bb cat /run/secrets/s
+  is hidden
+}
+
+# --- pods ------------------------------------------------------------------------
+infra_image() {
+  tar -C /tmp/rootfs -c . | podman import --change 'CMD ["/bin/guest", "wait-term"]' - infra >/dev/null 2>&1
+}
+a_pod() {
+  infra_image
+  expect 0 podman pod create --name p --network none --cgroup-parent "/$tag" --infra-image infra "$@"
+}
+t_pod() {
+  a_pod --hostname inside
+  expect 0 podman run -d --pod p --name c bb sleep 100
+  expect 0 podman run --rm --pod p bb sh -c 'hostname; readlink /proc/self/ns/net; readlink /proc/self/ns/ipc'
+  pid=$(podman inspect --format '{{.State.Pid}}' c)
+  says inside "$(readlink "/proc/$pid/ns/net")" "$(readlink "/proc/$pid/ns/ipc")"
+  expect 0 podman pod ps --format '{{.Name}} {{.Status}} {{.NumberOfContainers}}'
+  is "p Running 2"
+  expect 0 podman pod top p pid comm
+  says sleep
+  expect 0 podman pod pause p
+  expect 0 podman inspect --format '{{.State.Status}}' c
+  is paused
+  expect 0 podman pod unpause p
+  expect 0 podman pod kill p
+  expect 0 podman pod rm -f -t 0 p
+}
+t_pod_stop_start() {
+  a_pod
+  expect 0 podman run -d --pod p --name c bb guest wait-term
+  expect 0 podman pod stop -t 10 p
+  expect 0 podman pod start p
+  expect 0 podman exec c true
+  expect 0 podman pod restart p
+  expect 0 podman exec c true
+  expect 0 podman pod rm -f -t 0 p
+}
+t_pod_shares_processes() {
+  a_pod --share pid,net,ipc,uts
+  expect 0 podman run -d --pod p --name c bb sleep 100
+  expect 0 podman run --rm --pod p bb ps
+  says "guest wait-term" "sleep 100"
+  expect 0 podman stop -t 0 c
+  expect 0 podman pod rm -f -t 0 p
+}
+t_kube_play() {
+  engine_conf='infra_image = "localhost/infra:latest"'
+  setup_podman
+  infra_image
+  cat >/tmp/pod.yaml <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  hostname: inside
+  restartPolicy: Never
+  volumes: [{name: scratch, emptyDir: {}}]
+  containers:
+  - name: a
+    image: localhost/bb:latest
+    imagePullPolicy: Never
+    command: [sh, -c, 'hostname; echo $WORD; id -u; touch /scratch/x; exec sleep 100']
+    env: [{name: WORD, value: told}]
+    securityContext: {runAsUser: 1000, capabilities: {drop: [ALL]}, readOnlyRootFilesystem: true}
+    volumeMounts: [{name: scratch, mountPath: /scratch}]
+    resources: {limits: {memory: 64Mi}}
+YAML
+  expect 0 podman kube play --network none /tmp/pod.yaml
+  eventually sh -c "command podman --root /tmp/podman/root --runroot /run/podman/storage logs p-a | grep -q 1000"
+  expect 0 podman logs p-a
+  says inside told 1000
+  expect 0 podman kube down /tmp/pod.yaml
+}
+
+# --- users and groups --------------------------------------------------------------
+with_etc() {
+  mkdir -p /tmp/etc/upper /tmp/etc/work
+  mount -t overlay -o lowerdir=/etc,upperdir=/tmp/etc/upper,workdir=/tmp/etc/work overlay /etc ||
+    skip "this kernel has no overlay file system"
+  mount_points >/tmp/mounts_before
+  echo containers:300000:200000 >/etc/subuid
+  echo containers:300000:200000 >/etc/subgid
+}
+t_userns_auto() {
+  with_etc
+  expect 0 run --rm --userns auto bb cat /proc/self/uid_map
+  says 300000
+  expect 0 run --rm --userns auto:size=2000 bb cat /proc/self/uid_map
+  says 300000 2000
+}
+t_idmapped_volume() {
+  mkdir /tmp/data
+  touch /tmp/data/file
+  expect 0 run --rm --uidmap 0:100000:5000 --gidmap 0:100000:5000 -v /tmp/data:/data:U bb stat -c %u /data/file
+  is 0
+}
+t_idmapped_mount() {
+  mkdir /tmp/data
+  touch /tmp/data/file
+  expect 0 run --rm --uidmap 0:100000:5000 --gidmap 0:100000:5000 -v /tmp/data:/data:idmap bb stat -c %u /data/file
+  is 0
+  [ "$(stat -c %u /tmp/data/file)" = 0 ] || fail "the file itself was given away"
+}
+t_keep_groups() {
+  out=$(setpriv --groups 55,66 "$0" --inside run --rm --group-add keep-groups bb guest report 2>&1)
+  says "55" "66"
+}
+t_cgroups_no_conmon() {
+  expect 0 run --rm --cgroups=no-conmon bb echo fine
+  is fine
+}
+t_cgroup_namespaces() {
+  expect 0 run --rm --cgroupns host bb readlink /proc/self/ns/cgroup
+  is "$(readlink /proc/self/ns/cgroup)"
+  expect 0 run --rm --cgroupns private bb readlink /proc/self/ns/cgroup
+  [ "$out" != "$(readlink /proc/self/ns/cgroup)" ] || fail "the host's"
+}
+t_mount_options() {
+  mkdir -p /tmp/data
+  expect 0 run --rm -v /tmp/data:/data:nosuid,nodev,noexec bb grep ' /data ' /proc/self/mountinfo
+  says nosuid nodev noexec
+  expect 0 run --rm --mount type=tmpfs,dst=/t,tmpfs-size=1m,notmpcopyup bb grep ' /t ' /proc/self/mountinfo
+  says size=1024k
+  expect 0 run --rm --mount type=image,src=bb,dst=/image bb ls /image/bin/sh
+}
 t_pod_without_infra() {
   expect 0 podman pod create --infra=false --name p
   expect 0 podman run --rm --pod p --network none bb echo in-a-pod

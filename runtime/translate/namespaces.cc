@@ -7,6 +7,7 @@
 //           again if a pid namespace is among them
 //   new user namespace and others joined   the child joins those while it still has the caller's
 //           rights over them, then makes the user namespace, and is mapped after that
+#include <linux/capability.h>
 #include <sched.h>
 
 #include "ctrtool/core/base/strf.h"
@@ -114,13 +115,19 @@ void add_network(Work& work) {
   work.child(Phase::Namespaces, ctr::BringUpLoopback{}, at);
 }
 
+// user_namespaces(7): the two capabilities in the parent of the new user namespace, which is ours.
+// The root of podman's rootless namespace has them, and no line in /etc/subuid.
+bool may_write_maps(const ctr::HostFacts& facts) {
+  return facts.effective.has(CAP_SETUID) && facts.effective.has(CAP_SETGID);
+}
+
 void add_maps(Work& work) {
   const Linux& config = work.spec.linux_;
   ctr::MapIds op;
   op.uids = translate_id_map(config.uidMappings, work.problems, Pointer("/linux/uidMappings"));
   op.gids = translate_id_map(config.gidMappings, work.problems, Pointer("/linux/gidMappings"));
   op.deny_setgroups = setgroups_denied(work);
-  op.use_helpers = !work.facts.privileged() && !op.deny_setgroups;
+  op.use_helpers = !may_write_maps(work.facts) && !op.deny_setgroups;
   work.parent(Phase::Namespaces, op, Pointer("/linux/uidMappings"));
   work.meet(Phase::Namespaces, Point::IdsMapped);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // config.json → plan, compared with files: tests/golden/CASE/ holds config.json and either plan.txt
-// or problems.txt. A file `host` in it changes the pretended host: "rootless", "selinux", "no
-// cgroup", "no pivot", "no keyring"; a file process.json makes it an exec. OCICTR_UPDATE_GOLDEN=1
-// writes what comes out now: read the difference, then commit it.
+// or problems.txt. A file `host` in it changes the pretended host: "rootless", "inner root" (of a
+// user namespace, as podman's is), "selinux", "no cgroup", "no pivot", "no keyring"; a file
+// process.json makes it an exec. OCICTR_UPDATE_GOLDEN=1 writes what comes out now: read the
+// difference, then commit it.
 #include <gtest/gtest.h>
 #include <sched.h>
 
@@ -41,6 +42,7 @@ ctr::HostFacts pretended_host(const std::string& words) {
   facts.kernel_major = 6;
   facts.kernel_minor = 1;
   const bool rootless = words.find("rootless") != std::string::npos;
+  facts.initial_user_namespace = words.find("inner root") == std::string::npos;
   facts.euid = rootless ? 1000 : 0;
   facts.egid = facts.euid;
   facts.selinux = words.find("selinux") != std::string::npos;

@@ -110,4 +110,100 @@ t_without_a_user_namespace_it_says_so() {
   expect 1 runtime create -b /tmp/bundle "$tag"
 }
 
+# --- podman ----------------------------------------------------------------------
+# Everything below the home directory; no control groups, which nobody has delegated to this user.
+setup_rootless_podman() {
+  need podman
+  need newuidmap
+  mkdir -p /tmp/home/.config/containers
+  cat >/tmp/home/.config/containers/containers.conf <<CONF
+[containers]
+log_driver = "k8s-file"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+CONF
+  printf '[storage]\ndriver = "vfs"\n' >/tmp/home/.config/containers/storage.conf
+  echo 'unqualified-search-registries = []' >/tmp/home/.config/containers/registries.conf
+  printf '{"default":[{"type":"insecureAcceptAnything"}]}' >/tmp/home/.config/containers/policy.json
+  tar -C /tmp/bundle/rootfs -cf /tmp/home/rootfs.tar .
+  chown -R "$id:$id" /tmp/home
+  podman import /tmp/home/rootfs.tar bb >/tmp/import.log 2>&1 || fail "podman import: $(cat /tmp/import.log)"
+}
+podman() { as_user sh -c 'cd; exec podman --runtime "$OCICTR" "$@"' podman "$@"; }
+run() { podman run --network none "$@"; }
+podman_ends() {
+  podman rm -f -t 0 -a >/dev/null 2>&1
+  podman system migrate >/dev/null 2>&1
+}
+
+t_podman_run() {
+  setup_rootless_podman
+  expect 3 run --rm bb sh -c 'id -u; cat /proc/self/uid_map; exit 3'
+  says 0 "12345          1" "200000      65536"
+  expect 127 run --rm bb nosuch
+  expect 126 run --rm bb /etc
+  expect 0 run --rm --user 1000:10 bb guest report
+  says "uid 1000 1000 1000"
+  podman_ends
+}
+t_podman_life_cycle() {
+  setup_rootless_podman
+  expect 0 run -d --name c bb sh -c 'trap "echo bye; exit 0" TERM; while :; do sleep 0.1; done'
+  expect 7 podman exec c sh -c 'echo in; exit 7'
+  says in
+  expect 127 podman exec c nosuch
+  expect 0 podman top c pid comm
+  says sh
+  expect 0 podman stop -t 10 c
+  expect 0 podman logs c
+  says bye
+  expect 0 podman start c
+  expect 0 podman kill c
+  expect 0 podman rm -f -t 0 c
+  podman_ends
+}
+t_podman_tty() {
+  setup_rootless_podman
+  expect 5 "$OCICTR_TOOLS/pty" --size 33x99 --expect '# ' --send 'stty size\r' --expect '33 99' \
+    --expect '# ' --send 'tty; exit 5\r' -- setpriv --reuid $id --regid $id --clear-groups env -i \
+    PATH="$PATH" HOME=/tmp/home XDG_RUNTIME_DIR="/run/user/$id" TERM=dumb \
+    podman --runtime "$OCICTR" run --rm --network none -it bb sh
+  says /dev/pts/0
+  podman_ends
+}
+t_podman_volumes_and_ids() {
+  setup_rootless_podman
+  as_user mkdir /tmp/home/data
+  expect 0 run --rm -v /tmp/home/data:/data bb touch /data/made
+  expect 0 stat -c %u /tmp/home/data/made
+  is $id
+  expect 0 run --rm --userns keep-id -v /tmp/home/data:/data bb stat -c %u /data/made
+  is $id
+  expect 0 run --rm -v named:/data --user 1000 bb sh -c 'echo kept > /tmp/x && cat /tmp/x'
+  is kept
+  expect 0 run --rm --read-only --tmpfs /t --cap-drop all bb guest report
+  says "status.CapEff 0000000000000000"
+  podman_ends
+}
+t_podman_pod() {
+  setup_rootless_podman
+  expect 0 podman import --change 'CMD ["/bin/guest", "wait-term"]' /tmp/home/rootfs.tar infra
+  expect 0 podman pod create --name p --network none --infra-image infra
+  expect 0 podman run -d --pod p --name c bb sleep 100
+  expect 0 podman run --rm --pod p bb readlink /proc/self/ns/net
+  expect 0 podman pod rm -f -t 0 p
+  podman_ends
+}
+t_podman_build() {
+  setup_rootless_podman
+  mkdir /tmp/home/context
+  printf 'FROM bb\nRUN echo made > /made && chown 1000 /made\nUSER 1000\nCMD ["cat", "/made"]\n' >/tmp/home/context/Containerfile
+  chown -R $id:$id /tmp/home/context
+  expect 0 podman build --network none --isolation oci -t built /tmp/home/context
+  expect 0 run --rm built
+  is made
+  podman_ends
+}
+
 main "$@"

@@ -51,9 +51,9 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   return result;
 }
 
-// Above all wanted numbers first, so that no dup2 overwrites a source.
+// Above all wanted numbers first, so that no dup2 overwrites a source; below 1024, the usual limit.
 void place_fds(std::vector<std::pair<int, int>> fds) {
-  for (auto& [ours, there] : fds) ours = ::fcntl(ours, F_DUPFD_CLOEXEC, 2000);
+  for (auto& [ours, there] : fds) ours = ::fcntl(ours, F_DUPFD_CLOEXEC, 900);
   for (const auto& [ours, there] : fds) ::dup2(ours, there);
 }
 

@@ -72,7 +72,9 @@ Result<std::optional<UniqueFd>> open_process(const ProcessIdentity& identity) {
   if (identity.pid <= 0) return std::optional<UniqueFd>();
   Result<UniqueFd> pidfd = ctr::sys::pidfd_open(identity.pid);
   if (!pidfd.ok()) {
-    if (pidfd.error().code == ESRCH) return std::optional<UniqueFd>();
+    // EINVAL, in newer kernels ENOENT: the number outlives its process as a session's or a group's.
+    const int code = pidfd.error().code;
+    if (code == ESRCH || code == EINVAL || code == ENOENT) return std::optional<UniqueFd>();
     return std::move(pidfd).error();
   }
   // Only now, through the open pidfd, is it certain that the answer is about this process.

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/core/kit/systemd.h"
+
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "ctrtool/core/base/strf.h"
+
+namespace ctr {
+namespace {
+
+constexpr const char* kService = "org.freedesktop.systemd1";
+constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
+constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
+constexpr const char* kUnitExists = "org.freedesktop.systemd1.UnitExists";
+constexpr const char* kNoSuchUnit = "org.freedesktop.systemd1.NoSuchUnit";
+constexpr int kJobTimeoutMs = 60000;
+
+// Empty counts as unset: engines clear variables so.
+std::string variable(const char* name) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+std::string private_address(SystemdInstance instance) {
+  if (instance == SystemdInstance::System) return "unix:path=/run/systemd/private";
+  const std::string directory = variable("XDG_RUNTIME_DIR");
+  return directory.empty() ? "" : "unix:path=" + directory + "/systemd/private";
+}
+
+std::string bus_address(SystemdInstance instance) {
+  const bool user = instance == SystemdInstance::User;
+  std::string given = variable(user ? "DBUS_SESSION_BUS_ADDRESS" : "DBUS_SYSTEM_BUS_ADDRESS");
+  if (!given.empty()) return given;
+  if (!user) return "unix:path=/run/dbus/system_bus_socket";
+  const std::string directory = variable("XDG_RUNTIME_DIR");
+  return directory.empty() ? "" : "unix:path=" + directory + "/bus";
+}
+
+DbusMessage bus_call(const char* member, std::vector<DbusValue> body) {
+  DbusMessage message;
+  message.destination = message.interface = "org.freedesktop.DBus";
+  message.path = "/org/freedesktop/DBus";
+  message.member = member;
+  message.body = std::move(body);
+  return message;
+}
+
+bool says(const Error& error, const char* name) { return error.message.starts_with(name); }
+
+DbusValue processes(pid_t process) {
+  return DbusValue::array("u", {DbusValue::u32(static_cast<std::uint32_t>(process))});
+}
+
+DbusValue as_dbus(const std::vector<UnitProperty>& properties) {
+  std::vector<DbusValue> list;
+  for (const UnitProperty& property : properties)
+    list.push_back(DbusValue::structure(
+        {DbusValue::string(property.name), DbusValue::variant(property.value)}));
+  return DbusValue::array("(sv)", std::move(list));
+}
+
+// JobRemoved: number, job, unit, result.
+bool is_end_of(const DbusMessage& signal, const std::string& job) {
+  return signal.body.size() == 4 && signal.body[1].text == job && signal.body[3].type == "s";
+}
+
+}  // namespace
+
+Result<Systemd> Systemd::connect(SystemdInstance instance) {
+  Result<Dbus> direct = Dbus::connect(private_address(instance));
+  if (direct.ok()) return Systemd(std::move(direct).value(), false);
+  Result<Dbus> bus = Dbus::connect(bus_address(instance));
+  if (!bus.ok())
+    return make_error(Kind::Unsupported, "systemd: the %s manager cannot be reached: %s",
+                      instance == SystemdInstance::User ? "user's" : "system",
+                      bus.error().message.c_str());
+  Systemd systemd(std::move(bus).value(), true);
+  TRY_CTX(systemd.join_bus(), "systemd");
+  return systemd;
+}
+
+// Without a subscription a manager tells the bus nothing of its jobs; its private peers it does.
+Result<void> Systemd::join_bus() {
+  TRY(dbus_.call(bus_call("Hello", {})));
+  const std::string rule =
+      strf("type='signal',sender='%s',interface='%s',member='JobRemoved'", kService, kManager);
+  TRY(dbus_.call(bus_call("AddMatch", {DbusValue::string(rule)})));
+  TRY(dbus_.call(manager_call("Subscribe", {})));
+  return {};
+}
+
+DbusMessage Systemd::manager_call(const char* member, std::vector<DbusValue> body) const {
+  DbusMessage message;
+  if (through_bus_) message.destination = kService;
+  message.path = kManagerPath;
+  message.interface = kManager;
+  message.member = member;
+  message.body = std::move(body);
+  return message;
+}
+
+Result<std::string> Systemd::cgroup_root() {
+  DbusMessage message =
+      manager_call("Get", {DbusValue::string(kManager), DbusValue::string("ControlGroup")});
+  message.interface = "org.freedesktop.DBus.Properties";
+  const std::vector<DbusValue> answer = TRY_CTX(dbus_.call(std::move(message)), "systemd");
+  if (answer.size() != 1 || answer[0].type != "v" || answer[0].parts[0].type != "s")
+    return make_error(Kind::System, "systemd: ControlGroup is not a string");
+  const std::string& path = answer[0].parts[0].text;
+  return path == "/" ? std::string() : path;
+}
+
+Result<void> Systemd::run_job(DbusMessage message, const std::string& unit) {
+  const std::vector<DbusValue> answer = TRY(dbus_.call(std::move(message)));
+  if (answer.size() != 1 || answer[0].type != "o")
+    return make_error(Kind::System, "systemd: no job");
+  while (true) {
+    const DbusMessage signal = TRY(dbus_.wait_signal("JobRemoved", kJobTimeoutMs));
+    if (!is_end_of(signal, answer[0].text)) continue;
+    const std::string& result = signal.body[3].text;
+    if (result == "done" || result == "skipped") return {};
+    return make_error(Kind::System, "systemd: %s: the job's result is \"%s\"", unit.c_str(),
+                      escape(result).c_str());
+  }
+}
+
+Result<void> Systemd::start_scope(const std::string& unit, std::vector<UnitProperty> properties,
+                                  pid_t process) {
+  properties.push_back({"PIDs", processes(process)});
+  const DbusMessage message =
+      manager_call("StartTransientUnit", {DbusValue::string(unit), DbusValue::string("fail"),
+                                          as_dbus(properties), DbusValue::array("(sa(sv))", {})});
+  Result<void> started = run_job(message, unit);
+  if (started.ok()) return {};
+  if (says(started.error(), kUnitExists)) {
+    // Perhaps only the memory of one that failed.
+    static_cast<void>(dbus_.call(manager_call("ResetFailedUnit", {DbusValue::string(unit)})));
+    started = run_job(message, unit);
+    if (started.ok()) return {};
+  }
+  Error error = with_context(std::move(started).error(), "start " + quote(unit));
+  if (error.message.find(kUnitExists) != std::string::npos) {
+    error.kind = Kind::Exists;
+  } else {
+    static_cast<void>(stop(unit));
+  }
+  return error;
+}
+
+Result<void> Systemd::attach(const std::string& unit, pid_t process) {
+  TRY_CTX(dbus_.call(
+              manager_call("AttachProcessesToUnit",
+                           {DbusValue::string(unit), DbusValue::string(""), processes(process)})),
+          "systemd: attach to %s", quote(unit).c_str());
+  return {};
+}
+
+Result<void> Systemd::set_properties(const std::string& unit,
+                                     const std::vector<UnitProperty>& properties) {
+  constexpr bool kRuntime = true;  // until the next boot
+  TRY_CTX(dbus_.call(manager_call(
+              "SetUnitProperties",
+              {DbusValue::string(unit), DbusValue::boolean(kRuntime), as_dbus(properties)})),
+          "systemd: properties of %s", quote(unit).c_str());
+  return {};
+}
+
+Result<void> Systemd::stop(const std::string& unit) {
+  const DbusMessage message =
+      manager_call("StopUnit", {DbusValue::string(unit), DbusValue::string("replace")});
+  const Result<void> stopped = run_job(message, unit);
+  if (!stopped.ok() && says(stopped.error(), kNoSuchUnit)) return {};
+  if (!stopped.ok()) return with_context(stopped.error(), "stop " + quote(unit));
+  static_cast<void>(dbus_.call(manager_call("ResetFailedUnit", {DbusValue::string(unit)})));
+  return {};
+}
+
+}  // namespace ctr

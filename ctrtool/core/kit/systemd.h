@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The systemd that makes a container's cgroup: the system's, or the user's own. Talks to the
+// manager's private socket where it may, and through the bus where not.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ctrtool/core/base/result.h"
+#include "ctrtool/core/kit/dbus.h"
+#include "ctrtool/core/kit/systemd_unit.h"
+
+namespace ctr {
+
+class Systemd {
+ public:
+  // Reads XDG_RUNTIME_DIR and DBUS_*_BUS_ADDRESS: that is where a manager says how to find it.
+  static Result<Systemd> connect(SystemdInstance instance);
+
+  // The manager's own cgroup, below which all of its units are: "" for the root.
+  Result<std::string> cgroup_root();
+  // Makes the scope with one process in it, and returns when it is there. Kind::Exists: there is a
+  // unit of that name. When it fails, no unit remains.
+  Result<void> start_scope(const std::string& unit, std::vector<UnitProperty> properties,
+                           pid_t process);
+  Result<void> set_properties(const std::string& unit, const std::vector<UnitProperty>& properties);
+  // Moves a process into a unit's cgroup, where we may not do so ourselves.
+  Result<void> attach(const std::string& unit, pid_t process);
+  // Returns when the unit has stopped; one that is not there is fine.
+  Result<void> stop(const std::string& unit);
+
+ private:
+  Systemd(Dbus dbus, bool through_bus) : dbus_(std::move(dbus)), through_bus_(through_bus) {}
+  Result<void> join_bus();
+  DbusMessage manager_call(const char* member, std::vector<DbusValue> body) const;
+  // Starts a job and waits for its result.
+  Result<void> run_job(DbusMessage message, const std::string& unit);
+
+  Dbus dbus_;
+  bool through_bus_;
+};
+
+// A scope that was started, and who can stop it.
+struct StartedScope {
+  Systemd manager;
+  std::string unit;
+};
+
+}  // namespace ctr

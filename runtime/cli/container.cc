@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/systemd.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
 #include "ctrtool/core/sys/process.h"
@@ -64,9 +65,18 @@ Result<void> wait_for_end(const ContainerState& state) {
                     state.init.pid, kPatienceMs / 1000);
 }
 
+// A manager that is no longer there has taken its units with it.
+Result<void> stop_scope(const ContainerState& state) {
+  if (state.cgroup.scope.empty()) return {};
+  Result<ctr::Systemd> manager = ctr::Systemd::connect(state.cgroup.systemd);
+  if (!manager.ok()) return {};
+  return manager->stop(state.cgroup.scope);
+}
+
 // Init's death ends the others of its pid namespace, but they may be still on their way out.
 Result<void> remove_cgroup(const ContainerState& state) {
   if (!has_cgroup(state)) return {};
+  TRY(stop_scope(state));
   const ctr::Cgroup cgroup = TRY(open_cgroup(state));
   const Result<void> removed = cgroup.remove();
   if (removed.ok() || removed.error().code != EBUSY) return removed;

@@ -58,7 +58,7 @@ void write_linux(json::Writer& out) {
     list(out, "namespaces", namespaces());
     list(out, "capabilities", ctr::known_cap_names());
     flags(out, "cgroup",
-          {{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", true}});
+          {{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}});
     write_seccomp(out);
     flags(out, "apparmor", {{"enabled", false}});
     flags(out, "selinux", {{"enabled", false}});

@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "ctrtool/core/base/rollback.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/gate.h"
+#include "ctrtool/core/kit/systemd.h"
 #include "ctrtool/core/sys/file.h"
 #include "hooks/runner.h"
 #include "runtime/cli/notify.h"
@@ -33,21 +35,45 @@ bool may_make_cgroups(const ctr::CgroupLayout& layout) {
 }
 
 // Without the right to make cgroups a container runs in the caller's, unless limits were asked for.
-Result<std::optional<ctr::CgroupRecord>> choose_cgroup(const CommandContext& context,
-                                                       const Spec& spec, const std::string& id,
-                                                       const ctr::CgroupLayout& layout,
-                                                       const ctr::HostFacts& facts) {
-  if (context.options.driver == CgroupDriver::Systemd)
-    return make_error(Kind::Unsupported,
-                      "the systemd cgroup driver is not supported by this version");
-  const bool limited = ctr::has_limits(translate_resources(spec.linux_.resources, facts));
-  if (context.options.driver == CgroupDriver::Disabled || layout.kind == ctr::CgroupKind::None)
-    return std::optional<ctr::CgroupRecord>();
-  if (!limited && !facts.privileged() && !may_make_cgroups(layout))
-    return std::optional<ctr::CgroupRecord>();
+Result<void> choose_cgroupfs(Draft& draft) {
+  const ctr::CgroupLayout& layout = draft.cgroups;
+  const bool limited =
+      ctr::has_limits(translate_resources(draft.spec.linux_.resources, draft.facts));
+  if (!limited && !draft.facts.privileged() && !may_make_cgroups(layout)) return {};
+  const std::string path = default_cgroup_path(draft.spec, draft.translate.id);
+  draft.translate.cgroup = TRY_CTX(ctr::Cgroup::survey(layout, path), "/linux/cgroupsPath");
+  return {};
+}
+
+// Only the user's own manager is there for those who are not root on the host.
+Result<void> choose_scope(Draft& draft) {
+  const ctr::CgroupLayout& layout = draft.cgroups;
+  ScopeOptions scope;
+  scope.instance =
+      draft.facts.privileged() ? ctr::SystemdInstance::System : ctr::SystemdInstance::User;
+  scope.version =
+      layout.kind == ctr::CgroupKind::V2 ? ctr::CgroupVersion::V2 : ctr::CgroupVersion::V1;
+  scope.name = TRY_CTX(
+      ctr::parse_scope_name(draft.spec.linux_.cgroupsPath, draft.translate.id, scope.instance),
+      "/linux/cgroupsPath");
+  ctr::Systemd manager = TRY(ctr::Systemd::connect(scope.instance));
+  const std::string root = TRY(manager.cgroup_root());
+  const std::string slice = root + ctr::slice_path(scope.name.slice);
   ctr::CgroupRecord record =
-      TRY_CTX(ctr::Cgroup::survey(layout, default_cgroup_path(spec, id)), "/linux/cgroupsPath");
-  return std::optional<ctr::CgroupRecord>(std::move(record));
+      TRY_CTX(ctr::Cgroup::survey(layout, slice + "/" + scope.name.unit), "/linux/cgroupsPath");
+  // The slices above it are systemd's in every hierarchy.
+  const auto above = static_cast<unsigned>(std::count(slice.begin(), slice.end(), '/'));
+  for (const ctr::CgroupHierarchy& hierarchy : layout.hierarchies)
+    record.existed[hierarchy.name] = above;
+  draft.translate.cgroup = std::move(record);
+  draft.translate.scope = std::move(scope);
+  return {};
+}
+
+Result<void> choose_cgroup(const CommandContext& context, Draft& draft) {
+  const CgroupDriver driver = context.options.driver;
+  if (driver == CgroupDriver::Disabled || draft.cgroups.kind == ctr::CgroupKind::None) return {};
+  return driver == CgroupDriver::Systemd ? choose_scope(draft) : choose_cgroupfs(draft);
 }
 
 ContainerState first_record(const CommandContext& context, const LaunchOptions& options,
@@ -62,6 +88,10 @@ ContainerState first_record(const CommandContext& context, const LaunchOptions& 
   state.annotations = draft.spec.annotations;
   state.cgroup.driver = context.options.driver;
   if (draft.translate.cgroup.has_value()) state.cgroup.record = *draft.translate.cgroup;
+  if (draft.translate.scope.has_value()) {
+    state.cgroup.scope = draft.translate.scope->name.unit;
+    state.cgroup.systemd = draft.translate.scope->instance;
+  }
   const Namespace* const pid = find_namespace(draft.spec.linux_, NamespaceType::Pid);
   state.own_pid_namespace = pid != nullptr && pid->path.empty();
   state.no_process = !draft.spec.process.has_value();
@@ -184,8 +214,7 @@ Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& opt
   draft.translate.no_new_keyring = options.no_new_keyring;
   draft.translate.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
   draft.translate.extra_env = socket_activation_env();
-  draft.translate.cgroup =
-      TRY(choose_cgroup(context, draft.spec, options.id, draft.cgroups, draft.facts));
+  TRY(choose_cgroup(context, draft));
   return draft;
 }
 

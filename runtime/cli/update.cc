@@ -6,6 +6,7 @@
 #include <array>
 
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/systemd.h"
 #include "runtime/cli/container.h"
 #include "runtime/cli/size.h"
 #include "runtime/spec/parse.h"
@@ -150,6 +151,19 @@ Result<void> check_status(const Container& container) {
   return {};
 }
 
+// Or the old limits would come back with its next look at the unit. It writes them at once, and the
+// quota rounded: the files want the last word.
+Result<bool> tell_systemd(const ContainerState& state, const ctr::CgroupResources& limits) {
+  if (state.cgroup.scope.empty()) return false;
+  const ctr::CgroupLayout layout = TRY(ctr::discover_cgroups());
+  const std::vector<ctr::UnitProperty> properties = ctr::limit_properties(
+      limits, layout.kind == ctr::CgroupKind::V2 ? ctr::CgroupVersion::V2 : ctr::CgroupVersion::V1);
+  if (properties.empty()) return false;
+  ctr::Systemd manager = TRY(ctr::Systemd::connect(state.cgroup.systemd));
+  TRY(manager.set_properties(state.cgroup.scope, properties));
+  return true;
+}
+
 Result<void> update_container(const CommandContext& context, const std::string& id,
                               const Resources& resources) {
   const ContainerDir dir = TRY(StateRoot(state_root(context.options)).open(id));
@@ -160,7 +174,10 @@ Result<void> update_container(const CommandContext& context, const std::string& 
   ctr::Cgroup cgroup = TRY(open_cgroup(container.state));
   if (cgroup.places().empty())
     return make_error(Kind::Unsupported, "container %s has no cgroup", ctr::quote(id).c_str());
-  return cgroup.apply(translate_update(resources, facts), ctr::CgroupStage::Update);
+  const ctr::CgroupResources limits = translate_update(resources, facts);
+  TRY(cgroup.apply(limits, ctr::CgroupStage::Update));
+  const bool told = TRY(tell_systemd(container.state, limits));
+  return told ? cgroup.apply(limits, ctr::CgroupStage::Update) : Result<void>();
 }
 
 }  // namespace

@@ -47,6 +47,7 @@ void write_cgroup(json::Writer& out, const ContainerCgroup& cgroup) {
       for (const auto& [hierarchy, count] : cgroup.record.existed) out.member(hierarchy, count);
     });
     out.member("scope", cgroup.scope);
+    out.member("user", cgroup.systemd == ctr::SystemdInstance::User);
     out.member("freezer", cgroup.freezer);
   });
 }
@@ -145,6 +146,9 @@ void read_cgroup(Members& members, ContainerCgroup& cgroup) {
   members.read("path", cgroup.record.path);
   members.read("existed", cgroup.record.existed);
   members.read("scope", cgroup.scope);
+  bool user = false;
+  members.read("user", user);
+  cgroup.systemd = user ? ctr::SystemdInstance::User : ctr::SystemdInstance::System;
   members.read("freezer", cgroup.freezer);
 }
 

@@ -12,6 +12,7 @@
 
 #include "ctrtool/core/base/result.h"
 #include "ctrtool/core/kit/cgroup.h"
+#include "ctrtool/core/kit/systemd_unit.h"
 #include "runtime/state/identity.h"
 
 namespace oci {
@@ -21,7 +22,8 @@ enum class CgroupDriver : std::uint8_t { Cgroupfs, Systemd, Disabled };
 struct ContainerCgroup {
   CgroupDriver driver = CgroupDriver::Cgroupfs;
   ctr::CgroupRecord record;
-  std::string scope;    // systemd's unit; empty with the other drivers
+  std::string scope;  // systemd's unit; empty with the other drivers
+  ctr::SystemdInstance systemd = ctr::SystemdInstance::System;  // whose unit it is
   std::string freezer;  // the file that says whether it is frozen, see freezer_file(); may be empty
 
   bool operator==(const ContainerCgroup&) const = default;

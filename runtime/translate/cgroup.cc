@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "runtime/translate/internal.h"
 
 namespace oci {
@@ -87,7 +89,33 @@ void translate_limits(const Resources& from, ctr::CgroupResources& out) {
   out.unified = from.unified;
 }
 
+// The host's ID of the program's user, as far as the configuration says it.
+std::optional<std::uint32_t> host_uid(const Work& work) {
+  const std::uint32_t uid = work.spec.process.has_value() ? work.spec.process->user.uid : 0;
+  if (!work.in_user_namespace()) return uid;
+  for (const IdMapping& map : work.spec.linux_.uidMappings)
+    if (uid >= map.containerID && uid - map.containerID < map.size)
+      return map.hostID + (uid - map.containerID);
+  return std::nullopt;
+}
+
+bool mounts_cgroups_writable(const Spec& spec) {
+  for (const Mount& mount : spec.mounts)
+    if (mount.type == "cgroup" || mount.type == "cgroup2")
+      return std::find(mount.options.begin(), mount.options.end(), "ro") == mount.options.end();
+  return false;
+}
+
 }  // namespace
+
+// The specification's "Cgroup ownership": with a cgroup namespace of its own and a writable cgroup
+// file system, the container's user gets the cgroup. Only on v2; the executor sees to that.
+void add_delegation(Work& work) {
+  if (!work.new_namespace(NamespaceType::Cgroup) || !mounts_cgroups_writable(work.spec)) return;
+  const std::optional<std::uint32_t> uid = host_uid(work);
+  if (!uid.has_value() || *uid == work.facts.euid || !work.facts.privileged()) return;
+  work.parent(ctr::Phase::Cgroup, ctr::DelegateCgroup{*uid}, Pointer("/linux/cgroupsPath"));
+}
 
 // Absent or empty rules deny what is not on the default list: they never mean "allow all"
 // (runc GHSA-g54h-m393-cpwq).

@@ -48,6 +48,9 @@ void plan_clone_again(Work& work);
 void add_privileged_attributes(Work& work, const Process& process, const Pointer& at);
 ctr::IdMap translate_id_map(const std::vector<IdMapping>& mappings, Problems& problems,
                             const Pointer& at);  // ids.cc
+void add_delegation(Work& work);                 // cgroup.cc
+// systemd.cc, instead of MakeCgroup.
+void add_scope(Work& work, const ctr::CgroupResources& limits);
 // One's own ID can be mapped by oneself, if setgroups is given up (user_namespaces(7)).
 bool setgroups_denied(const Work& work);
 void add_devices(Work& work);  // devices.cc

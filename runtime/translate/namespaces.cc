@@ -212,7 +212,7 @@ void add_privileged_attributes(Work& work, const Process& process, const Pointer
 void plan_clone_again(Work& work) { add_clone_again(work); }
 
 void add_clone_and_namespaces(Work& work, const MountPlan& mounts) {
-  if (work.options.cgroup.has_value())
+  if (work.options.cgroup.has_value() && !work.options.scope.has_value())
     work.parent(Phase::Prepare, ctr::MakeCgroup{*work.options.cgroup},
                 Pointer("/linux/cgroupsPath"));
   add_early_parent(work, mounts);

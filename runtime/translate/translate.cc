@@ -30,7 +30,9 @@ void add_cgroup_limits(Work& work) {
   for (ctr::LimitProblem& problem : ctr::check_limits(limits))
     work.problems.error(Pointer(at.str() + problem.pointer), std::move(problem.message));
   if (!work.options.cgroup.has_value()) return;
+  if (work.options.scope.has_value()) add_scope(work, limits);
   work.parent(Phase::Cgroup, ctr::LimitCgroup{std::move(limits)}, at);
+  add_delegation(work);
 }
 
 bool is_cgroup_mount(const ctr::Step& step) {
@@ -274,13 +276,18 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   out.plan.id = target.id;
   out.plan.preserve_fds = target.preserve_fds;
 
-  if (target.cgroup.has_value()) work.parent(Phase::Cgroup, ctr::OpenCgroup{*target.cgroup, target.cgroups_below});
+  if (target.cgroup.has_value())
+    work.parent(Phase::Cgroup, ctr::OpenCgroup{*target.cgroup, target.cgroups_below});
   const bool new_pid = (target.namespaces & CLONE_NEWPID) != 0;
   const bool by_parent = new_pid && facts.privileged();
   if (by_parent) work.parent(Phase::Namespaces, ctr::EnterPidNamespace{});
   work.parent(Phase::Namespaces, ctr::Clone{0});
   add_privileged_attributes(work, process, Pointer());
   add_initial_affinity(work, process, Pointer());
+  if (!target.user_scope.empty()) {
+    work.parent(Phase::Cgroup, ctr::AttachScope{ctr::SystemdInstance::User, target.user_scope});
+    work.meet(Phase::Cgroup, Point::CgroupMade);
+  }
   if (target.cgroup.has_value()) work.child(Phase::Cgroup, ctr::JoinCgroup{});
   add_final_affinity(work, process, Pointer());
   if (!has_mount_namespace(*target.spec))

@@ -18,11 +18,19 @@
 
 namespace oci {
 
+// The systemd driver's: the unit that is the container's cgroup.
+struct ScopeOptions {
+  ctr::ScopeName name;
+  ctr::SystemdInstance instance = ctr::SystemdInstance::System;
+  ctr::CgroupVersion version = ctr::CgroupVersion::V2;  // where the limits are
+};
+
 struct TranslateOptions {
   std::string id;
   std::string bundle;  // absolute
   // The cgroup to be made; nothing: none (the disabled driver, or a user who may not make any).
   std::optional<ctr::CgroupRecord> cgroup;
+  std::optional<ScopeOptions> scope;  // systemd makes it, and `cgroup` is where that will be
   bool no_pivot = false;
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;
@@ -44,8 +52,9 @@ struct ExecTarget {
   const Spec* spec = nullptr;  // the container's
   std::optional<ctr::CgroupRecord> cgroup;
   std::map<std::string, std::string> cgroups_below;  // by v1 controller
-  int namespaces = 0;  // CLONE_NEW* that differ from ours
-  pid_t init = 0;      // of the container: without a mount namespace its root is found through it
+  std::string user_scope;  // instead: the user's systemd moves the process
+  int namespaces = 0;      // CLONE_NEW* that differ from ours
+  pid_t init = 0;  // of the container: without a mount namespace its root is found through it
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;
   std::vector<std::string> extra_env;

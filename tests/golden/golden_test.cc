@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // config.json → plan, compared with files: tests/golden/CASE/ holds config.json and either plan.txt
 // or problems.txt. A file `host` in it changes the pretended host: "rootless", "inner root" (of a
-// user namespace, as podman's is), "selinux", "no cgroup", "no pivot", "no keyring"; a file
-// process.json makes it an exec. OCICTR_UPDATE_GOLDEN=1 writes what comes out now: read the
+// user namespace, as podman's is), "selinux", "no cgroup", "systemd", "no pivot", "no keyring"; a
+// file process.json makes it an exec. OCICTR_UPDATE_GOLDEN=1 writes what comes out now: read the
 // difference, then commit it.
 #include <gtest/gtest.h>
 #include <sched.h>
@@ -56,6 +56,13 @@ TranslateOptions pretended_options(const std::string& words) {
   options.bundle = "/bundle";
   if (words.find("no cgroup") == std::string::npos)
     options.cgroup = ctr::CgroupRecord{"/golden", {}};
+  if (words.find("systemd") != std::string::npos) {
+    const bool user = words.find("rootless") != std::string::npos;
+    options.scope.emplace();
+    options.scope->name = {"machine.slice", "libpod-golden.scope"};
+    options.scope->instance = user ? ctr::SystemdInstance::User : ctr::SystemdInstance::System;
+    options.cgroup = ctr::CgroupRecord{"/machine.slice/libpod-golden.scope", {}};
+  }
   options.no_pivot = words.find("no pivot") != std::string::npos;
   options.no_new_keyring = words.find("no keyring") != std::string::npos;
   return options;

@@ -17,6 +17,7 @@
 #include "ctrtool/core/exec/channel.h"
 #include "ctrtool/core/exec/hook_runner.h"
 #include "ctrtool/core/kit/cgroup.h"
+#include "ctrtool/core/kit/systemd.h"
 #include "ctrtool/core/plan/plan.h"
 
 namespace ctr {
@@ -34,6 +35,7 @@ struct Context {
 
   // Parent.
   std::optional<Cgroup> cgroup;
+  std::optional<StartedScope> scope;   // that systemd made for it
   std::vector<UniqueFd> cgroup_tasks;  // until the child has them
   std::vector<sock_filter> seccomp;    // both: the child has it after #5
   UniqueFd seccomp_agent;              // both: a connected socket, the child has it after #5
@@ -74,6 +76,8 @@ Result<void> run(const SetDomainname& op, Context& ctx);
 Result<void> run(const BecomeRoot& op, Context& ctx);
 Result<void> run(const MakeCgroup& op, Context& ctx);
 Result<void> run(const OpenCgroup& op, Context& ctx);
+Result<void> run(const StartScope& op, Context& ctx);
+Result<void> run(const AttachScope& op, Context& ctx);
 Result<void> run(const LimitCgroup& op, Context& ctx);
 Result<void> run(const JoinCgroup& op, Context& ctx);
 Result<void> run(const UnshareCgroup& op, Context& ctx);

@@ -116,11 +116,14 @@ Result<void> walk(Context& ctx, ChannelPair channels) {
   return run_parent_steps(ctx, next);
 }
 
-void undo_cgroup(std::optional<Cgroup>& cgroup, Error& error) {
-  if (!cgroup.has_value()) return;
-  const Result<void> removed = cgroup->remove();
-  if (!removed.ok()) error.message += "; also: " + removed.error().message;
+// The scope first: while it is there, systemd may make its cgroup anew.
+Result<void> remove_made(std::optional<Cgroup>& cgroup, std::optional<StartedScope>& scope) {
+  Result<void> stopped;
+  if (scope.has_value()) stopped = scope->manager.stop(scope->unit);
+  scope.reset();
+  const Result<void> removed = cgroup.has_value() ? cgroup->remove() : Result<void>();
   cgroup.reset();
+  return stopped.ok() ? removed : stopped;
 }
 
 }  // namespace
@@ -148,23 +151,26 @@ Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
   ctx.ignored_signals = TRY(ignored_signals());
   ChannelPair channels = TRY(make_channel());
 
-  const bool makes_cgroup = plan.find<MakeCgroup>() != nullptr;
+  const bool makes_cgroup =
+      plan.find<MakeCgroup>() != nullptr || plan.find<StartScope>() != nullptr;
   Result<void> walked = walk(ctx, std::move(channels));
   if (!walked.ok()) {
     Error error = explain_death(last_word(std::move(walked).error(), ctx.channel), ctx);
     kill_and_reap(ctx.child, ctx.child_pidfd);
-    if (makes_cgroup) undo_cgroup(ctx.cgroup, error);
+    if (!makes_cgroup) return error;
+    const Result<void> removed = remove_made(ctx.cgroup, ctx.scope);
+    if (!removed.ok()) error.message += "; also: " + removed.error().message;
     return error;
   }
   if (!makes_cgroup) ctx.cgroup.reset();
   return Prepared(ctx.child, std::move(ctx.child_pidfd), std::move(ctx.channel),
-                  std::move(ctx.cgroup));
+                  std::move(ctx.cgroup), std::move(ctx.scope));
 }
 
 Prepared::~Prepared() {
   if (!channel_.open()) return;
   kill_and_reap(pid_, pidfd_);
-  if (made_cgroup_.has_value()) static_cast<void>(made_cgroup_->remove());
+  static_cast<void>(remove_made(made_cgroup_, scope_));
 }
 
 Result<void> Prepared::release() {

@@ -22,6 +22,7 @@
 #include "ctrtool/core/exec/channel.h"
 #include "ctrtool/core/exec/hook_runner.h"
 #include "ctrtool/core/kit/cgroup.h"
+#include "ctrtool/core/kit/systemd.h"
 #include "ctrtool/core/plan/plan.h"
 
 namespace ctr {
@@ -53,16 +54,20 @@ class Prepared {
 
  private:
   friend Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options);
-  Prepared(pid_t pid, UniqueFd pidfd, Channel channel, std::optional<Cgroup> made_cgroup)
+  Prepared(pid_t pid, UniqueFd pidfd, Channel channel, std::optional<Cgroup> made_cgroup,
+           std::optional<StartedScope> scope)
       : pid_(pid),
         pidfd_(std::move(pidfd)),
         channel_(std::move(channel)),
-        made_cgroup_(std::move(made_cgroup)) {}
+        made_cgroup_(std::move(made_cgroup)),
+        scope_(std::move(scope)) {}
 
   pid_t pid_;
   UniqueFd pidfd_;
   Channel channel_;
-  std::optional<Cgroup> made_cgroup_;  // removed again if the container does not come to be
+  // Removed again if the container does not come to be.
+  std::optional<Cgroup> made_cgroup_;
+  std::optional<StartedScope> scope_;
 };
 
 Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options);

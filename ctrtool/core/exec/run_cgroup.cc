@@ -21,6 +21,19 @@ Result<void> run(const OpenCgroup& op, Context& ctx) {
   return {};
 }
 
+Result<void> run(const StartScope& op, Context& ctx) {
+  Systemd manager = TRY(Systemd::connect(op.instance));
+  TRY(manager.start_scope(op.unit, op.properties, ctx.child));
+  ctx.scope = StartedScope{std::move(manager), op.unit};
+  ctx.cgroup.emplace(TRY(Cgroup::adopt(*ctx.cgroup_layout, op.record)));
+  return {};
+}
+
+Result<void> run(const AttachScope& op, Context& ctx) {
+  Systemd manager = TRY(Systemd::connect(op.instance));
+  return manager.attach(op.unit, ctx.child);
+}
+
 Result<void> run(const LimitCgroup& op, Context& ctx) {
   CTR_ASSERT(ctx.cgroup.has_value());
   TRY(ctx.cgroup->create_v1());
@@ -54,7 +67,7 @@ Result<void> run(const UnshareCgroup&, Context& ctx) {
 
 Result<void> run(const DelegateCgroup& op, Context& ctx) {
   CTR_ASSERT(ctx.cgroup.has_value());
-  return ctx.cgroup->delegate(op.uid, op.gid);
+  return ctx.cgroup->delegate(op.uid);
 }
 
 }  // namespace ctr

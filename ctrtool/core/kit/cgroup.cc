@@ -326,6 +326,18 @@ Result<void> Cgroup::make(Place& place) {
   return {};
 }
 
+Result<Cgroup> Cgroup::adopt(const CgroupLayout& layout, const CgroupRecord& record) {
+  Cgroup cgroup = TRY(open(layout, record));
+  const auto steps = static_cast<unsigned>(cgroup_steps(cgroup.record_.path).size());
+  for (Place& place : cgroup.places_) {
+    const bool there = TRY(sys::exists(kCwd, place.dir));
+    if (there) place.existed = steps;
+    if (!there && layout.kind == CgroupKind::V2)
+      return make_error(Kind::System, "cgroup %s is not there", quote(place.dir).c_str());
+  }
+  return cgroup;
+}
+
 Result<Cgroup> Cgroup::open(const CgroupLayout& layout, const CgroupRecord& record) {
   Cgroup cgroup = TRY(prepare(layout, record));
   for (Place& place : cgroup.places_) {
@@ -384,14 +396,15 @@ Result<void> Cgroup::attach(pid_t pid) const {
   return {};
 }
 
-Result<void> Cgroup::delegate(uid_t uid, gid_t gid) const {
-  if (!v2_dir_.valid()) return {};
+Result<void> Cgroup::delegate(uid_t uid) const {
+  constexpr auto kSameGroup = static_cast<gid_t>(-1);
+  if (layout_.kind != CgroupKind::V2) return {};
   for (const Place& place : places_) {
     if (place.hierarchy.version != CgroupVersion::V2) continue;
-    TRY(sys::fchownat(kCwd, place.dir, uid, gid, AT_SYMLINK_NOFOLLOW));
+    TRY(sys::fchownat(kCwd, place.dir, uid, kSameGroup, AT_SYMLINK_NOFOLLOW));
     for (const std::string& file : delegated_files()) {
       const std::string path = place.dir + "/" + file;
-      const Result<void> owned = sys::fchownat(kCwd, path, uid, gid, AT_SYMLINK_NOFOLLOW);
+      const Result<void> owned = sys::fchownat(kCwd, path, uid, kSameGroup, AT_SYMLINK_NOFOLLOW);
       if (!owned.ok() && owned.error().code != ENOENT) return owned.error();
     }
   }

@@ -54,6 +54,8 @@ class Cgroup {
   // The v2 side, with its missing parents, and the usual controllers enabled down to it. Nothing
   // remains if it fails. Kind::Unsupported: this user may not make cgroups here.
   static Result<Cgroup> create(const CgroupLayout& layout, const CgroupRecord& record);
+  // One that systemd has just made. What is there is systemd's to remove.
+  static Result<Cgroup> adopt(const CgroupLayout& layout, const CgroupRecord& record);
   // A cgroup that is, or may be, there: directories that are missing do not matter.
   static Result<Cgroup> open(const CgroupLayout& layout, const CgroupRecord& record);
 
@@ -83,8 +85,9 @@ class Cgroup {
   Result<void> attach(pid_t pid) const;
 
   // Ownership for a delegated container: v2 only, the directory and the files that the kernel lists
-  // in /sys/kernel/cgroup/delegate. Nothing happens on v1, where delegation is not safe.
-  Result<void> delegate(uid_t uid, gid_t gid) const;
+  // in /sys/kernel/cgroup/delegate; their group stays. Nothing happens where there is v1, whose
+  // delegation is not safe.
+  Result<void> delegate(uid_t uid) const;
 
   // Returns when all processes have stopped (or run again). A cgroup that does not freeze in time
   // is thawed again, and that is an error.

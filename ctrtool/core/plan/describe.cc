@@ -160,6 +160,19 @@ Named show(const OpenCgroup& op) {
     text += strf(", %s of it for %s", quote(below).c_str(), controller.c_str());
   return {"open_cgroup", text};
 }
+const char* manager(SystemdInstance instance) {
+  return instance == SystemdInstance::User ? "the user's systemd" : "systemd";
+}
+Named show(const StartScope& op) {
+  std::string text = strf("%s: scope %s for cgroup %s", manager(op.instance),
+                          quote(op.unit).c_str(), quote(op.record.path).c_str());
+  for (const UnitProperty& property : op.properties)
+    text += ", " + property.name + "=" + dbus_text(property.value);
+  return {"start_scope", std::move(text)};
+}
+Named show(const AttachScope& op) {
+  return {"attach_scope", strf("%s: attach to %s", manager(op.instance), quote(op.unit).c_str())};
+}
 Named show(const LimitCgroup& op) {
   return {"limit_cgroup",
           has_limits(op.resources) ? "set the cgroup's limits" : "set the cgroup's defaults"};
@@ -167,7 +180,7 @@ Named show(const LimitCgroup& op) {
 Named show(const JoinCgroup&) { return {"join_cgroup", "join the cgroup"}; }
 Named show(const UnshareCgroup&) { return {"unshare_cgroup", "unshare: cgroup"}; }
 Named show(const DelegateCgroup& op) {
-  return {"delegate_cgroup", strf("give the cgroup to %u:%u", op.uid, op.gid)};
+  return {"delegate_cgroup", strf("give the cgroup to uid %u", op.uid)};
 }
 Named show(const SetPropagation& op) {
   return {"set_propagation", "propagation of " + quote(op.at) + ":" + words_of(0, op.flags)};

@@ -22,6 +22,7 @@
 #include "ctrtool/core/kit/idmap.h"
 #include "ctrtool/core/kit/rlimit.h"
 #include "ctrtool/core/kit/seccomp.h"
+#include "ctrtool/core/kit/systemd_unit.h"
 #include "ctrtool/core/sys/cred.h"
 
 namespace ctr {
@@ -112,6 +113,19 @@ struct OpenCgroup {
   CgroupRecord record;
   std::map<std::string, std::string> below{};  // by controller
 };
+// Parent, after the clone: systemd makes the cgroup, a scope with the child in it. Its properties
+// but for the processes; the other hierarchies follow with LimitCgroup.
+struct StartScope {
+  SystemdInstance instance;
+  std::string unit;
+  std::vector<UnitProperty> properties;
+  CgroupRecord record;
+};
+// Parent, after the clone: one more process in a scope into which only systemd may move it.
+struct AttachScope {
+  SystemdInstance instance;
+  std::string unit;
+};
 // Parent: the other hierarchies, and the limits.
 struct LimitCgroup {
   CgroupResources resources;
@@ -119,10 +133,9 @@ struct LimitCgroup {
 // Child: by its own write to the `tasks` files. The memory hierarchy waits for `Ready`.
 struct JoinCgroup {};
 struct UnshareCgroup {};
-// Parent, after the child is in: ownership of the v2 directory for the container's root.
+// Parent: ownership of a v2 cgroup for the container's user.
 struct DelegateCgroup {
   uid_t uid;
-  gid_t gid;
 };
 
 // --- the tree ------------------------------------------------------------------------------------
@@ -357,14 +370,14 @@ struct RunHooks {
 using Op =
     std::variant<Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare,
                  CloneAgain, SetTimeOffsets, BringUpLoopback, MoveNetDevices, SetHostname,
-                 SetDomainname, BecomeRoot, MakeCgroup, OpenCgroup, LimitCgroup, JoinCgroup,
-                 UnshareCgroup, DelegateCgroup, SetPropagation, BindRoot, OpenSource, OpenFs,
-                 AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs, MakeDirectory,
-                 MakeSymlink, MakeDevice, MaskPath, MakeReadonly, WriteSysctl, PivotRoot,
-                 ChangeRoot, OpenTerminal, NewSession, ChownStdio, SetScheduler, SetIoPriority,
-                 SetAffinity, SetPersonality, SetMemoryPolicy, JoinSessionKeyring, SetOomScoreAdj,
-                 RaiseRlimits, SetRlimits, DropBounding, SetUser, ChangeDirectory, SetHome,
-                 FindProgram, SetNoNewPrivileges, CompileSeccomp, ConnectSeccompAgent,
+                 SetDomainname, BecomeRoot, MakeCgroup, OpenCgroup, StartScope, AttachScope,
+                 LimitCgroup, JoinCgroup, UnshareCgroup, DelegateCgroup, SetPropagation, BindRoot,
+                 OpenSource, OpenFs, AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs,
+                 MakeDirectory, MakeSymlink, MakeDevice, MaskPath, MakeReadonly, WriteSysctl,
+                 PivotRoot, ChangeRoot, OpenTerminal, NewSession, ChownStdio, SetScheduler,
+                 SetIoPriority, SetAffinity, SetPersonality, SetMemoryPolicy, JoinSessionKeyring,
+                 SetOomScoreAdj, RaiseRlimits, SetRlimits, DropBounding, SetUser, ChangeDirectory,
+                 SetHome, FindProgram, SetNoNewPrivileges, CompileSeccomp, ConnectSeccompAgent,
                  InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
 
 // "mount_fs": the operation's name in plans.

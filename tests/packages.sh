@@ -15,6 +15,7 @@ conformance_packages="golang-go golang-github-blang-semver-dev golang-github-goo
   golang-github-sirupsen-logrus-dev golang-github-urfave-cli-dev
   golang-github-xeipuuv-gojsonschema-dev golang-gocapability-dev golang-golang-x-sys-dev
   busybox-static iproute2 jq util-linux xz-utils"
+guest_packages="qemu-system-x86 qemu-utils mmdebstrap busybox-static cpio e2fsprogs kmod xz-utils zstd"
 
 # missing_packages NAME...: those that are not installed.
 missing_packages() {

@@ -3,8 +3,8 @@
 # tests/run.sh [--strict] [--sanitize] [--long] [--no-install] [LABEL...]
 #
 # Installs what is missing (Debian 12), builds, runs every test this machine can run, and ends with
-# the line "N passed, N failed, N skipped". Labels (unit golden ns root engine conformance): only
-# those tests.
+# the line "N passed, N failed, N skipped". Labels (unit golden ns root engine guest conformance):
+# only those tests.
 #   --strict      a skip whose reason is not in tests/allowed-skips.txt is a failure
 #   --sanitize    everything built with address and undefined behaviour sanitizers, in build-asan/
 #   --long        also the tests that take minutes
@@ -48,6 +48,11 @@ configure_and_build() {
 # Control groups that a killed test could not remove. Only ours carry this name.
 remove_stale_cgroups() {
   find /sys/fs/cgroup -depth -type d -path '*/octest-*' -exec rmdir {} + 2>/dev/null
+}
+
+# The guest's tests are for the release: sanitizers on top of emulation take too long.
+wants_guest() {
+  [ $sanitize = no ] && case "|$labels|" in "||" | *"|guest|"*) true ;; *) false ;; esac
 }
 
 run_tests() {
@@ -99,6 +104,10 @@ if [ $install = yes ]; then
       # shellcheck disable=SC2086
       install_packages $conformance_packages || say "Conformance will be skipped." ;;
   esac
+  if wants_guest; then
+    say "Making the guest"
+    bash tests/guest/vm build || say "The tests of the guest will be skipped."
+  fi
 fi
 
 # Leaks of a child that left by execve or _exit are not leaks; the parent half is checked.

@@ -1,0 +1,104 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The systemd driver without an engine: root's scopes in the system's manager, an ordinary user's in
+# the user's own.
+. "$(dirname "$0")/common.sh"
+
+[ "$(id -u)" = 0 ] && manager="systemctl" || manager="systemctl --user"
+runtime() { "$OCICTR" --systemd-cgroup "$@"; }
+# property NAME UNIT
+property() { $manager show -P "$1" "$2"; }
+not_there() {
+  [ "$(property LoadState "$1")" = not-found ] || fail "$1 is still there"
+  left=$(find $unified -name "$1" -type d)
+  [ -z "$left" ] || fail "left: $left"
+}
+
+t_scope_with_limits() {
+  bundle "$work/b" '.linux.cgroupsPath = "octest-inner.slice:octest:limits" | .linux.resources = {
+    memory: {limit: 67108864}, cpu: {quota: 50000, period: 100000}, pids: {limit: 30}}
+    | .annotations = {"org.systemd.property.TimeoutStopSec": "7",
+      "org.systemd.property.Description": "\u0027of the test\u0027"}' sleep 100
+  expect 0 runtime run -d -b "$work/b" limits
+  unit=octest-limits.scope
+  pid=$("$OCICTR" state limits | jq .pid)
+  dir=$(cgroup_of "$pid")
+  case $dir in */octest.slice/octest-inner.slice/$unit) ;; *) fail "it is in $dir" ;; esac
+  expect 0 sh -c "cd '$dir' && cat memory.max cpu.max pids.max"
+  is "67108864
+50000 100000
+30"
+  expect 0 property MemoryMax $unit
+  is 67108864
+  expect 0 property TasksMax $unit
+  is 30
+  expect 0 property CPUQuotaPerSecUSec $unit
+  is 500ms
+  expect 0 property TimeoutStopUSec $unit
+  is 7s
+  expect 0 property Description $unit
+  is "of the test"
+  expect 0 property Delegate $unit
+  is yes
+  # What systemd does not know it leaves alone, and it does not undo what it knows.
+  expect 0 $manager daemon-reload
+  expect 0 cat "$dir/memory.max"
+  is 67108864
+  expect 0 "$OCICTR" state limits
+  says '"systemd-scope": "octest-limits.scope"'
+  expect 0 "$OCICTR" exec limits sh -c 'cat /proc/self/cgroup; exit 0'
+  says 0::/
+  expect 0 "$OCICTR" update --memory 96M --cpu-quota 33333 limits
+  expect 0 $manager daemon-reload
+  expect 0 cat "$dir/memory.max"
+  is 100663296
+  expect 0 property MemoryMax $unit
+  is 100663296
+  expect 0 "$OCICTR" delete -f limits
+  not_there $unit
+}
+t_again_under_the_same_name() {
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:again" | del(.linux.resources)' sleep 100
+  for _ in 1 2; do
+    expect 0 runtime run -d -b "$work/b" again
+    expect 0 "$OCICTR" delete -f again
+  done
+  bundle "$work/b" 'del(.linux.cgroupsPath) | del(.linux.resources)' sh -c 'exit 3'
+  expect 3 runtime run -b "$work/b" unnamed
+  not_there ocictr-unnamed.scope
+}
+t_a_taken_name_is_refused() {
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:taken" | del(.linux.resources)' sleep 100
+  expect 0 runtime run -d -b "$work/b" taken
+  expect 1 runtime run -b "$work/b" second
+  says octest-taken.scope
+  expect 0 "$OCICTR" state taken
+  says running
+  expect 0 "$OCICTR" delete -f taken
+  not_there octest-taken.scope
+}
+t_failures_leave_nothing() {
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:failing" | del(.linux.resources)' /no/such/program
+  expect 1 runtime create -b "$work/b" failing
+  not_there octest-failing.scope
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:failing"
+    | .linux.resources = {unified: {"memory.nonsense": "1"}}' true
+  expect 1 runtime create -b "$work/b" failing
+  says memory.nonsense
+  not_there octest-failing.scope
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:failing" | del(.linux.resources)
+    | .annotations = {"org.systemd.property.NoSuchProperty": "true"}' true
+  expect 1 runtime create -b "$work/b" failing
+  says NoSuchProperty
+  not_there octest-failing.scope
+  expect 1 "$OCICTR" state failing
+}
+t_wrong_paths() {
+  for path in /a/b name a:b:c; do
+    bundle "$work/b" ".linux.cgroupsPath = \"$path\" | del(.linux.resources)" true
+    expect 1 runtime run -b "$work/b" wrong
+    says /linux/cgroupsPath
+  done
+}
+
+main "$@"

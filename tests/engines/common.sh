@@ -103,7 +103,8 @@ podman() {
 # run OPTIONS... IMAGE WORDS...: without a network unless told, below a parent group of our own.
 run() { podman run --cgroup-parent "/$tag" --network "${network:-none}" "$@"; }
 
-# containerd below /tmp/containerd and /run/containerd.
+# start_containerd [FILE]: below /tmp/containerd and /run/containerd; FILE configures the CRI plugin,
+# which is off without it.
 start_containerd() {
   need containerd
   mkdir -p /tmp/containerd /run/containerd
@@ -111,10 +112,11 @@ start_containerd() {
 version = 2
 root = "/tmp/containerd/root"
 state = "/run/containerd/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+disabled_plugins = ["io.containerd.internal.v1.opt"$([ $# = 1 ] || echo ', "io.containerd.grpc.v1.cri"')]
 [grpc]
   address = "/run/containerd/sock"
 CONF
+  [ $# = 0 ] || cat "$1" >>/tmp/containerd/config.toml
   export CONTAINERD_ADDRESS=/run/containerd/sock
   containerd -c /tmp/containerd/config.toml >>/tmp/containerd/log 2>&1 &
   containerd=$!

@@ -47,7 +47,14 @@ install_packages() {
   [ -z "$(missing_packages "$@")" ]
 }
 
+# What comes with a daemon (Docker, containerd) must not start it: the tests start their own.
 apt_install() {
+  policy=/usr/sbin/policy-rc.d
+  [ -e $policy ] && policy=
+  [ -z "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"; }
   DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends --no-upgrade \
     -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 install "$@" </dev/null >&2
+  status=$?
+  [ -z "$policy" ] || rm -f "$policy"
+  return $status
 }

@@ -21,12 +21,12 @@ _ocictr_commands() {
 
 _ocictr() {
   local program=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local command= words= value operands usage i skip=
+  local command="" words="" value usage i skip=""
   local -a root=()
   COMPREPLY=()
   # The first word that is neither an option nor its value is the command.
   for ((i = 1; i < COMP_CWORD; ++i)); do
-    if [[ $skip ]]; then skip= && continue; fi
+    if [[ $skip ]]; then skip="" && continue; fi
     case ${COMP_WORDS[i]} in
       -*)
         [[ ${COMP_WORDS[i]} == --root ]] && root=(--root "${COMP_WORDS[i + 1]}")

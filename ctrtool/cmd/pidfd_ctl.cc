@@ -13,7 +13,7 @@
 
 #include "ctrtool/cmd/all.h"
 #include "ctrtool/cmd/fd_spec.h"
-#include "ctrtool/cmd/ns_kind.h"
+#include "ctrtool/core/kit/ns_kind.h"
 #include "ctrtool/cmd/spawn.h"
 #include "ctrtool/cmd/words.h"
 #include "ctrtool/core/base/strf.h"

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // reset_cgroup: a process moves into given cgroups, then becomes a program.
 #include <fcntl.h>
-#include <linux/openat2.h>
-
-#include <cerrno>
 
 #include "ctrtool/cmd/all.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/cgroup_enter.h"
 #include "ctrtool/core/sys/file.h"
 
 namespace ctr {
@@ -101,22 +99,9 @@ Result<std::vector<Entry>> entries_of(const Request& request, BorrowedFd base) {
   return entries;
 }
 
-Result<void> make_cgroup(BorrowedFd base, const std::string& path) {
-  constexpr mode_t kMode = 0755;
-  const Result<void> made = sys::mkdirat(base, path, kMode);
-  return made.ok() || made.error().code == EEXIST ? Result<void>{} : made;
-}
-
-// Hierarchies may be links ("cpu" to "cpu,cpuacct"), but nothing leads out of the base.
 Result<void> enter(const Request& request, BorrowedFd base, const std::string& name) {
-  const std::string directory = name + "/" + request.path;
-  if (request.create) TRY(make_cgroup(base, directory));
-  const std::string file = directory + (request.threads ? "/cgroup.threads" : "/cgroup.procs");
-  const UniqueFd procs = TRY(sys::openat2(base, file, O_WRONLY | O_TRUNC | O_NONBLOCK | O_NOFOLLOW,
-                                          0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS));
-  const Result<std::size_t> written = sys::write(procs, strf("%d", request.pid));
-  if (written.ok()) return {};
-  return sys_error(written.error().code, "move into %s", quote(directory).c_str());
+  return enter_cgroup(base, name + "/" + request.path,
+                      {.pid = request.pid, .threads = request.threads, .create = request.create});
 }
 
 bool is_missing(BorrowedFd base, const Entry& entry) {

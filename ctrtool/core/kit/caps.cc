@@ -274,4 +274,36 @@ Result<void> apply_caps(const CapSets& sets) {
   return {};
 }
 
+Result<void> raise_permitted() {
+  sys::CapTriple caps = TRY(sys::capget());
+  caps.effective = caps.permitted;
+  return sys::capset(caps);
+}
+
+Result<void> set_inheritable(std::optional<CapSet> set) {
+  sys::CapTriple caps = TRY(sys::capget());
+  const CapSet before(caps.inheritable);
+  caps.inheritable = set.has_value() ? set->bits() : caps.inheritable | caps.permitted;
+  const Result<void> done = sys::capset(caps);
+  if (done.ok()) return {};
+  return with_context(done.error(), "inheritable " + cap_names(CapSet(caps.inheritable) - before));
+}
+
+Result<void> raise_ambient(std::optional<CapSet> set) {
+  const sys::CapTriple caps = TRY(sys::capget());
+  const CapSet wanted = set.value_or(CapSet(caps.inheritable));
+  for (int cap = 0; cap <= kMaxCap; ++cap) {
+    if (!wanted.has(cap)) continue;
+    TRY_CTX(sys::prctl_cap_ambient_raise(cap), "%s", cap_name(cap).c_str());
+  }
+  return {};
+}
+
+Result<void> drop_uninheritable() {
+  sys::CapTriple caps = TRY(sys::capget());
+  caps.permitted &= caps.inheritable;
+  caps.effective &= caps.permitted;
+  return sys::capset(caps);
+}
+
 }  // namespace ctr

@@ -101,4 +101,13 @@ Result<void> drop_bounding(CapSet keep, int last);
 Result<void> keep_caps();
 Result<void> apply_caps(const CapSets& sets);
 
+// Relative to what we hold, for those who cannot know it beforehand.
+Result<void> raise_permitted();  // effective := permitted
+// Inheritable := `set`; absent: what is inheritable or permitted.
+Result<void> set_inheritable(std::optional<CapSet> set);
+// Absent: all that is inheritable.
+Result<void> raise_ambient(std::optional<CapSet> set);
+// Permitted and effective lose what is not inheritable.
+Result<void> drop_uninheritable();
+
 }  // namespace ctr

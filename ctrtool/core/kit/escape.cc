@@ -95,6 +95,11 @@ Result<void> protect_self(char* const* argv) {
   return execute_copy(self, argv);
 }
 
+bool is_escaped() {
+  const Result<UniqueFd> self = sys::open(kSelf, O_RDONLY);
+  return self.ok() && is_sealed(*self);
+}
+
 Result<void> escape_to_memfd(char* const* argv) {
   const UniqueFd self = TRY(sys::open(kSelf, O_RDONLY));
   if (is_sealed(self)) return {};

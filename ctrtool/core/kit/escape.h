@@ -21,7 +21,9 @@ bool is_protected(BorrowedFd executable);
 // First thing in main(): all that was done before is lost.
 Result<void> protect_self(char* const* argv);
 
-// The same, by the copy only: /proc/PID/exe reads "/memfd:ctrtool (deleted)".
+// True in a process that runs from a sealed copy in memory already.
+bool is_escaped();
+// protect_self(), by the copy only: /proc/PID/exe reads "/memfd:ctrtool (deleted)".
 Result<void> escape_to_memfd(char* const* argv);
 
 }  // namespace ctr

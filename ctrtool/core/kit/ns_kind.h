@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kinds of namespaces: their letters on our command lines, their files in /proc/PID/ns.
+// The kinds of namespaces: their letters on command lines, their files in /proc/PID/ns.
 #pragma once
 
 #include <span>

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/core/kit/cgroup_enter.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/cgroup_layout.h"
+#include "ctrtool/core/sys/file.h"
+
+namespace ctr {
+namespace {
+
+Result<void> make_directory(BorrowedFd base, const std::string& path) {
+  constexpr mode_t kMode = 0755;
+  const Result<void> made = sys::mkdirat(base, path, kMode);
+  return made.ok() || made.error().code == EEXIST ? Result<void>{} : made;
+}
+
+const CgroupHierarchy* find(const CgroupLayout& layout, const CgroupMembership& membership) {
+  if (membership.controllers.empty()) return layout.unified();
+  for (const CgroupHierarchy& hierarchy : layout.hierarchies)
+    if (std::ranges::find(hierarchy.controllers, membership.controllers.front()) !=
+        hierarchy.controllers.end())
+      return &hierarchy;
+  return nullptr;
+}
+
+}  // namespace
+
+Result<void> enter_cgroup(BorrowedFd base, const std::string& path, const EnterCgroup& how) {
+  if (how.create) TRY(make_directory(base, path));
+  const std::string file = path + (how.threads ? "/cgroup.threads" : "/cgroup.procs");
+  const UniqueFd procs = TRY(sys::openat2(base, file, O_WRONLY | O_TRUNC | O_NONBLOCK | O_NOFOLLOW,
+                                          0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS));
+  const Result<std::size_t> written = sys::write(procs, strf("%d", how.pid));
+  if (written.ok()) return {};
+  return sys_error(written.error().code, "move into %s", quote(path).c_str());
+}
+
+Result<void> enter_cgroups_of(pid_t pid) {
+  const std::string text = TRY(sys::read_file_at(kCwd, strf("/proc/%d/cgroup", pid)));
+  const std::vector<CgroupMembership> memberships = TRY(parse_proc_cgroup(text));
+  const CgroupLayout layout = TRY(discover_cgroups());
+  for (const CgroupMembership& membership : memberships) {
+    const CgroupHierarchy* hierarchy = find(layout, membership);
+    if (hierarchy == nullptr || hierarchy->own_path == membership.path) continue;
+    const UniqueFd base = TRY(sys::open(hierarchy->mountpoint, O_PATH | O_DIRECTORY));
+    TRY(enter_cgroup(base, "." + membership.path, {}));
+  }
+  return {};
+}
+
+}  // namespace ctr

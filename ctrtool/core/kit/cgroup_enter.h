@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moving a process into cgroups that exist, which are nobody's container: what the tools do. For a
+// container's own cgroup see cgroup.h.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "ctrtool/core/base/fd.h"
+#include "ctrtool/core/base/result.h"
+
+namespace ctr {
+
+struct EnterCgroup {
+  pid_t pid = 0;         // 0: ourselves
+  bool threads = false;  // a threaded cgroup
+  bool create = false;   // the directory, 0755, if it is missing
+};
+
+// `path`: of the cgroup below `base`, where hierarchies may be links to others ("cpu" to
+// "cpu,cpuacct") but nothing leads out.
+Result<void> enter_cgroup(BorrowedFd base, const std::string& path, const EnterCgroup& how);
+
+// Ourselves into every cgroup that process is in.
+Result<void> enter_cgroups_of(pid_t pid);
+
+}  // namespace ctr

@@ -25,7 +25,12 @@ int exit_status_of(const Error& error) {
 }
 
 // Of what the parent has open only this is the child's: not its locks, its log, its directories.
-Result<void> close_all_others(const Context& ctx) {
+Result<void> close_all_others(Context& ctx) {
+  if (ctx.plan->inherit_fds) {
+    for (const BorrowedFd fd : ctx.parents_own)
+      if (fd.valid()) ::close(fd.raw());
+    return {};
+  }
   std::vector<unsigned> keep;
   const auto add = [&](BorrowedFd fd) {
     if (fd.valid()) keep.push_back(static_cast<unsigned>(fd.raw()));
@@ -46,30 +51,45 @@ Result<void> close_all_others(const Context& ctx) {
   return sys::close_range(first, ~0U, 0);
 }
 
-Result<void> run_child_steps(Context& ctx, std::size_t first) {
+Result<void> begin(Context& ctx) {
   unblock_signals();
   sys::umask(
       0);  // modes are meant as the plan says them; the program's own mask comes with its user
   TRY(close_all_others(ctx));
-  TRY(guard_against_orphaning());
-  for (std::size_t i = first; i < ctx.plan->steps.size(); ++i) {
-    const Step& step = ctx.plan->steps[i];
-    if (step.actor != Actor::Parent) TRY(run_step(step, ctx));
-  }
-  return make_error(Kind::System, "the plan ends without a program to execute");
+  return guard_against_orphaning(ctx);
 }
 
 }  // namespace
 
+Result<void> run_child_steps(Context& ctx, std::size_t first) {
+  for (std::size_t i = first; i < ctx.plan->steps.size(); ++i) {
+    const Step& step = ctx.plan->steps[i];
+    if (step.actor != Actor::Parent) TRY(run_step(step, ctx));
+  }
+  return {};
+}
+
 void child_exit(int status) { ::_exit(status); }
 
-Result<void> guard_against_orphaning() { return sys::prctl_set_pdeathsig(SIGKILL); }
+Result<void> guard_against_orphaning(const Context& ctx) {
+  if (ctx.plan->in_place || !ctx.channel.open()) return {};
+  return sys::prctl_set_pdeathsig(SIGKILL);
+}
 
 void child_main(Context& ctx, std::size_t first) noexcept {
-  const Result<void> ended = run_child_steps(ctx, first);
-  const int status = exit_status_of(ended.error());
+  const Result<void> begun = begin(ctx);
+  const Result<void> ended = begun.ok() ? run_child_steps(ctx, first) : begun;
+  const Error error =
+      ended.ok() ? make_error(Kind::System, "the plan has no program to execute") : ended.error();
+  const int status = exit_status_of(error);
   // Nobody may be listening any more; the exit status says it then.
-  static_cast<void>(ctx.channel.send(MessageType::Failed, encode_error(ended.error())));
+  const Result<void> sent = ctx.channel.open()
+                                ? ctx.channel.send(MessageType::Failed, encode_error(error))
+                                : sys_error(EPIPE, "no channel");
+  if (!sent.ok() && !ctx.complain_as.empty()) {
+    const std::string line = ctx.complain_as + ": " + error.message + "\n";
+    static_cast<void>(sys::write_all(BorrowedFd(STDERR_FILENO), line));
+  }
   child_exit(status);
 }
 

@@ -15,6 +15,11 @@ namespace ctr {
 
 // SIGKILL when the runtime dies before the container is its own: set at birth, and again whenever a
 // change of IDs has cleared it (prctl(2)).
-Result<void> guard_against_orphaning();
+// A process that nobody prepares any more (its plan is carried out in place, or a script has the
+// word to start) is left alone.
+Result<void> guard_against_orphaning(const Context& ctx);
+
+// The child's steps from `first` on, in this process.
+Result<void> run_child_steps(Context& ctx, std::size_t first);
 
 }  // namespace ctr

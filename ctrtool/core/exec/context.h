@@ -57,6 +57,17 @@ struct Context {
   std::map<unsigned, UniqueFd> slots;  // detached mounts by number
   std::vector<std::string> env;        // the program's
   std::string program_path;            // what FindProgram found
+  UniqueFd directory;                  // where TakeRoot found us
+  UniqueFd id_mapper;                  // whoever writes the maps of our next user namespace
+  UniqueFd script_socket;              // both: the script's end of MakeSocketPair
+
+  // As in ExecuteOptions.
+  BorrowedFd program = kNoFd;
+  BorrowedFd stdio[3] = {kNoFd, kNoFd, kNoFd};
+  BorrowedFd cgroup_to_join = kNoFd;
+  std::vector<BorrowedFd> parents_own;
+  std::function<int(const Program&)> enter_stage;
+  std::string complain_as;
 };
 
 // One step. The error names neither phase nor pointer; the loops add them.
@@ -66,7 +77,9 @@ Result<void> run(const Clone& op, Context& ctx);
 Result<void> run(const MapIds& op, Context& ctx);
 Result<void> run(const JoinNamespace& op, Context& ctx);
 Result<void> run(const JoinProcess& op, Context& ctx);
+Result<void> run(const Join& op, Context& ctx);
 Result<void> run(const Unshare& op, Context& ctx);
+Result<void> run(const Fork& op, Context& ctx);
 Result<void> run(const CloneAgain& op, Context& ctx);
 Result<void> run(const SetTimeOffsets& op, Context& ctx);
 Result<void> run(const BringUpLoopback& op, Context& ctx);
@@ -84,6 +97,12 @@ Result<void> run(const UnshareCgroup& op, Context& ctx);
 Result<void> run(const DelegateCgroup& op, Context& ctx);
 Result<void> run(const SetPropagation& op, Context& ctx);
 Result<void> run(const BindRoot& op, Context& ctx);
+Result<void> run(const TakeRoot& op, Context& ctx);
+Result<void> run(const NewRoot& op, Context& ctx);
+Result<void> run(const EnterRoot& op, Context& ctx);
+Result<void> run(const EnterDirectory& op, Context& ctx);
+Result<void> run(const MountProcOf& op, Context& ctx);
+Result<void> run(const ReturnToDirectory& op, Context& ctx);
 Result<void> run(const OpenSource& op, Context& ctx);
 Result<void> run(const OpenFs& op, Context& ctx);
 Result<void> run(const AttachMount& op, Context& ctx);
@@ -101,6 +120,10 @@ Result<void> run(const PivotRoot& op, Context& ctx);
 Result<void> run(const ChangeRoot& op, Context& ctx);
 Result<void> run(const OpenTerminal& op, Context& ctx);
 Result<void> run(const NewSession& op, Context& ctx);
+Result<void> run(const TakeStdio& op, Context& ctx);
+Result<void> run(const MakeSocketPair& op, Context& ctx);
+Result<void> run(const CloseFd& op, Context& ctx);
+Result<void> run(const NotifyFd& op, Context& ctx);
 Result<void> run(const ChownStdio& op, Context& ctx);
 Result<void> run(const SetScheduler& op, Context& ctx);
 Result<void> run(const SetIoPriority& op, Context& ctx);
@@ -110,9 +133,21 @@ Result<void> run(const SetMemoryPolicy& op, Context& ctx);
 Result<void> run(const JoinSessionKeyring& op, Context& ctx);
 Result<void> run(const SetOomScoreAdj& op, Context& ctx);
 Result<void> run(const RaiseRlimits& op, Context& ctx);
+Result<void> run(const LimitChild& op, Context& ctx);
 Result<void> run(const SetRlimits& op, Context& ctx);
 Result<void> run(const DropBounding& op, Context& ctx);
 Result<void> run(const SetUser& op, Context& ctx);
+Result<void> run(const SetInheritable& op, Context& ctx);
+Result<void> run(const RaiseAmbient& op, Context& ctx);
+Result<void> run(const SetSecurebits& op, Context& ctx);
+Result<void> run(const DropUninheritable& op, Context& ctx);
+Result<void> run(const SetUndumpable& op, Context& ctx);
+Result<void> run(const SetTimerSlack& op, Context& ctx);
+Result<void> run(const SetHugePages& op, Context& ctx);
+Result<void> run(const WritePidFile& op, Context& ctx);
+Result<void> run(const RequireEmpty& op, Context& ctx);
+Result<void> run(const RunScript& op, Context& ctx);
+Result<void> run(const SealProgram& op, Context& ctx);
 Result<void> run(const ChangeDirectory& op, Context& ctx);
 Result<void> run(const SetHome& op, Context& ctx);
 Result<void> run(const FindProgram& op, Context& ctx);
@@ -124,6 +159,9 @@ Result<void> run(const SetCapabilities& op, Context& ctx);
 Result<void> run(const WaitForStart& op, Context& ctx);
 Result<void> run(const Execute& op, Context& ctx);
 Result<void> run(const RunHooks& op, Context& ctx);
+
+// Has the process made by a MapIds of the child write the maps of the user namespace just made.
+Result<void> finish_mapping(Context& ctx);
 
 // The host's /proc, opened once and seen to be a procfs; every write to procfs goes through it.
 Result<BorrowedFd> trusted_proc(Context& ctx);

@@ -14,8 +14,11 @@
 #include "ctrtool/core/exec/gate.h"
 #include "ctrtool/core/exec/signals.h"
 #include "ctrtool/core/exec/steps.h"
+#include "ctrtool/core/kit/caps.h"
+#include "ctrtool/core/kit/pidfd.h"
 #include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/mount.h"
 #include "ctrtool/core/sys/ns.h"
 #include "ctrtool/core/sys/process.h"
 
@@ -64,8 +67,11 @@ Error explain_death(Error error, Context& ctx) {
 // The process that goes on after CloneAgain; its first form has ended and is reaped.
 Result<void> follow_again(Context& ctx) {
   ChannelMessage message = TRY(ctx.channel.expect(MessageType::Again));
-  const pid_t again = TRY(parse_number<pid_t>(message.payload));
+  pid_t again = TRY(parse_number<pid_t>(message.payload));
   if (message.fds.size() != 1) return make_error(Kind::System, "channel: a pidfd is missing");
+  // The number is what the sender calls it, and the sender may have a pid namespace of its own.
+  const Result<pid_t> ours = pidfd_pid(message.fds.front());
+  if (ours.ok() && *ours > 0) again = *ours;
   reap(ctx.child);
   ctx.child = again;
   ctx.child_pidfd = std::move(message.fds.front());
@@ -128,13 +134,73 @@ Result<void> remove_made(std::optional<Cgroup>& cgroup, std::optional<StartedSco
 
 }  // namespace
 
+namespace {
+
+// The effective user for the length of a clone. Capabilities come back with it, and both halves
+// have it until they change.
+class BorrowUser {
+ public:
+  Result<void> become(uid_t uid) {
+    const sys::ProcessIds ids = TRY(sys::getresuid());
+    TRY(sys::setresuid(kUnchanged, uid, ids.effective));
+    before_ = ids;
+    return raise_permitted();
+  }
+  Result<void> back() const {
+    if (!before_.has_value()) return {};
+    TRY(sys::setresuid(kUnchanged, before_->effective, before_->saved));
+    return raise_permitted();
+  }
+
+ private:
+  static constexpr auto kUnchanged = static_cast<uid_t>(-1);
+  std::optional<sys::ProcessIds> before_;
+};
+
+}  // namespace
+
 Result<void> run(const Clone& op, Context& ctx) {
-  const BorrowedFd cgroup = ctx.cgroup.has_value() ? ctx.cgroup->v2_dir() : kNoFd;
-  sys::Cloned cloned = TRY(sys::clone3(op.namespaces, cgroup));
+  const BorrowedFd cgroup = ctx.cgroup.has_value() ? ctx.cgroup->v2_dir() : ctx.cgroup_to_join;
+  BorrowUser user;
+  if (op.owner.has_value()) TRY(user.become(*op.owner));
+  Result<sys::Cloned> made = sys::clone3(op.namespaces, cgroup, op.pids);
+  if (!made.ok() || made->pid != 0) TRY(user.back());
+  sys::Cloned cloned = TRY(std::move(made));
   ctx.in_child = cloned.pid == 0;
   ctx.child = cloned.pid;
   ctx.child_pidfd = std::move(cloned.pidfd);
   return {};
+}
+
+namespace {
+
+// What only ctrtool's own plans use.
+void take_tools_options(ExecuteOptions& options, Context& ctx) {
+  ctx.program = options.program;
+  for (std::size_t i = 0; i < 3; ++i) ctx.stdio[i] = options.stdio[i];
+  ctx.cgroup_to_join = options.cgroup;
+  ctx.seccomp = std::move(options.seccomp);
+  ctx.parents_own = std::move(options.parents_own);
+  ctx.enter_stage = std::move(options.enter_stage);
+  ctx.complain_as = std::move(options.complain_as);
+}
+
+}  // namespace
+
+Result<void> execute_in_place(const ContainerPlan& plan, ExecuteOptions options) {
+  CTR_ASSERT(plan.in_place);
+  Context ctx;
+  ctx.plan = &plan;
+  ctx.env = plan.program.env;
+  ctx.in_child = true;
+  ctx.target = options.target;
+  take_tools_options(options, ctx);
+  Result<void> done = run_child_steps(ctx, 0);
+  if (done.ok() || plan.find<NewRoot>() == nullptr || !ctx.root.valid()) return done;
+  Result<void> undone = sys::fchdir(ctx.root);
+  if (undone.ok()) undone = sys::umount2(".", MNT_DETACH);
+  if (!undone.ok()) done.error().message += "; also: " + undone.error().message;
+  return done;
 }
 
 Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
@@ -148,6 +214,7 @@ Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
   ctx.process_state = std::move(options.process_state);
   ctx.console_socket = std::move(options.console_socket);
   ctx.gate = std::move(options.gate);
+  take_tools_options(options, ctx);
   ctx.ignored_signals = TRY(ignored_signals());
   ChannelPair channels = TRY(make_channel());
 
@@ -163,8 +230,10 @@ Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
     return error;
   }
   if (!makes_cgroup) ctx.cgroup.reset();
-  return Prepared(ctx.child, std::move(ctx.child_pidfd), std::move(ctx.channel),
-                  std::move(ctx.cgroup), std::move(ctx.scope));
+  Prepared prepared(ctx.child, std::move(ctx.child_pidfd), std::move(ctx.channel),
+                    std::move(ctx.cgroup), std::move(ctx.scope));
+  prepared.script_socket_ = std::move(ctx.script_socket);
+  return prepared;
 }
 
 Prepared::~Prepared() {

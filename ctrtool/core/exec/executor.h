@@ -16,6 +16,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ctrtool/core/base/fd.h"
 #include "ctrtool/core/base/result.h"
@@ -35,7 +36,21 @@ struct ExecuteOptions {
   // What a seccomp agent is told of the process with this pid: the container process state, JSON.
   std::function<std::string(pid_t)> process_state{};
   UniqueFd console_socket{};  // connected; takes the terminal's master
-  UniqueFd gate{};            // listening; for release()
+  UniqueFd gate{};            // listening, or a pipe's end; for release()
+
+  // Of ctrtool's own plans.
+  BorrowedFd program = kNoFd;                   // executed, if the plan says so
+  BorrowedFd stdio[3] = {kNoFd, kNoFd, kNoFd};  // for TakeStdio
+  BorrowedFd cgroup = kNoFd;           // a v2 directory to be born in, though the plan makes none
+  std::vector<sock_filter> seccomp{};  // a filter that the caller has compiled
+  // What a plan that inherits descriptors must not: the parent's own, which its child shall not
+  // hold open until the program is executed.
+  std::vector<BorrowedFd> parents_own{};
+  // Becomes a program that is part of this one (its name begins with ':'), with this environment;
+  // answers the exit status. None: there is no such thing.
+  std::function<int(const Program&)> enter_stage{};
+  // Where nobody listens any more, failures go to stderr under this name.
+  std::string complain_as{};
 };
 
 class Prepared {
@@ -46,6 +61,7 @@ class Prepared {
 
   pid_t pid() const { return pid_; }  // in our pid namespace
   BorrowedFd pidfd() const { return pidfd_; }
+  BorrowedFd script_socket() const { return script_socket_; }  // of MakeSocketPair
 
   // The process goes on without us, up to its gate. When this returns our death does not matter.
   Result<void> release();
@@ -65,11 +81,16 @@ class Prepared {
   pid_t pid_;
   UniqueFd pidfd_;
   Channel channel_;
+  UniqueFd script_socket_{};
   // Removed again if the container does not come to be.
   std::optional<Cgroup> made_cgroup_;
   std::optional<StartedScope> scope_;
 };
 
 Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options);
+
+// Carries out a plan without a clone in this very process. A plan with a program comes back only to
+// say why this is not the program now; what is done by then stays done, except a NewRoot.
+Result<void> execute_in_place(const ContainerPlan& plan, ExecuteOptions options);
 
 }  // namespace ctr

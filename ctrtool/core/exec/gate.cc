@@ -51,7 +51,8 @@ Result<void> await_start(const Channel& channel, BorrowedFd init) {
   bool starting = false;
   while (true) {
     const bool word = TRY(wait_for_word(channel, init));
-    if (!word) return died_before_start();
+    // Whoever forked after it began to start holds the channel open for as long.
+    if (!word && !starting) return died_before_start();
     const std::optional<ChannelMessage> message = TRY(channel.receive());
     if (!message.has_value()) break;
     if (message->type == MessageType::Starting) {

@@ -25,6 +25,11 @@ class HookRunner {
   // more; else kNoFd.
   virtual Result<void> run(HookStage stage, const std::vector<Hook>& hooks, pid_t container_pid,
                            BorrowedFd host_root) = 0;
+
+  // Runs one script of ctrtool's while the child is held. `socket`: its end of the pair, or kNoFd.
+  // Runners of OCI hooks have none.
+  virtual Result<void> run_script(const RunScript& script, pid_t child, BorrowedFd pidfd,
+                                  BorrowedFd socket);
 };
 
 }  // namespace ctr

@@ -74,6 +74,20 @@ Result<std::string> find_program(const std::string& name, const std::vector<std:
   return program_error(name, denied ? EACCES : ENOENT);
 }
 
+// A part of ourselves that goes on without an exec.
+bool is_stage(const Program& program, const Context& ctx) {
+  return ctx.enter_stage && !program.by_descriptor && program.path.empty() &&
+         program.argv.front().starts_with(':');
+}
+
+[[noreturn]] void become_stage(Context& ctx) {
+  // What an exec would have done: end of file says that the program runs.
+  ctx.channel.close();
+  Program program = ctx.plan->program;
+  program.env = ctx.env;
+  child_exit(ctx.enter_stage(program));
+}
+
 // From the container's /etc/passwd, which may be anything: a FIFO, a device, endless.
 Result<std::string> read_passwd() {
   constexpr std::size_t kMaxPasswd = 1U << 20;
@@ -169,6 +183,11 @@ Result<void> run(const RaiseRlimits& op, Context& ctx) {
   return {};
 }
 
+Result<void> run(const LimitChild& op, Context& ctx) {
+  for (const RlimitRequest& limit : op.limits) TRY(apply_rlimit(ctx.child, limit));
+  return {};
+}
+
 Result<void> run(const SetRlimits& op, Context&) {
   for (const RlimitSetting& limit : op.limits) TRY(apply_rlimit(0, limit));
   return {};
@@ -181,12 +200,33 @@ Result<void> run(const DropBounding& op, Context&) {
 
 Result<void> run(const SetUser& op, Context& ctx) {
   sys::umask(op.umask);
-  TRY(keep_caps());
+  if (op.keep_caps) TRY(keep_caps());
   const bool none_to_set = op.groups.empty() && ctx.setgroups_denied;
   if (op.set_groups && !none_to_set) TRY(sys::setgroups(op.groups));
-  TRY(sys::setresgid(op.gid, op.gid, op.gid));
-  TRY(sys::setresuid(op.uid, op.uid, op.uid));
-  return guard_against_orphaning();
+  if (op.set_ids) {
+    TRY(sys::setresgid(op.gid, op.gid, op.gid));
+    TRY(sys::setresuid(op.uid, op.uid, op.uid));
+  }
+  if (op.raise_permitted) TRY(raise_permitted());
+  return guard_against_orphaning(ctx);
+}
+
+Result<void> run(const SetInheritable& op, Context&) {
+  TRY(raise_permitted());
+  return set_inheritable(op.set);
+}
+
+Result<void> run(const RaiseAmbient& op, Context&) { return raise_ambient(op.set); }
+Result<void> run(const SetSecurebits& op, Context&) { return sys::prctl_set_securebits(op.bits); }
+Result<void> run(const DropUninheritable&, Context&) { return drop_uninheritable(); }
+Result<void> run(const SetUndumpable&, Context&) {
+  return sys::prctl_set_dumpable(sys::Switch::Off);
+}
+Result<void> run(const SetTimerSlack& op, Context&) {
+  return sys::prctl_set_timerslack(op.nanoseconds);
+}
+Result<void> run(const SetHugePages& op, Context&) {
+  return sys::prctl_set_thp_disable(op.disable ? sys::Switch::On : sys::Switch::Off);
 }
 
 Result<void> run(const ChangeDirectory& op, Context&) {
@@ -204,6 +244,14 @@ Result<void> run(const SetHome& op, Context& ctx) {
 }
 
 Result<void> run(const FindProgram&, Context& ctx) {
+  const Program& program = ctx.plan->program;
+  if (program.by_descriptor || is_stage(program, ctx)) return {};
+  if (!program.path.empty()) {
+    const int err = check_program(program.path);
+    if (err != 0) return program_error(program.path, err);
+    ctx.program_path = program.path;
+    return {};
+  }
   ctx.program_path = TRY(find_program(ctx.plan->program.argv.front(), ctx.env));
   return {};
 }
@@ -214,6 +262,12 @@ Result<void> run(const SetCapabilities& op, Context&) { return apply_caps(op.set
 
 Result<void> run(const Execute&, Context& ctx) {
   stop_ignoring(ctx.ignored_signals);
+  const Program& program = ctx.plan->program;
+  if (is_stage(program, ctx)) become_stage(ctx);
+  if (program.by_descriptor) {
+    const Error failed = sys::fexecve(ctx.program, program.argv, ctx.env);
+    return program_error(program.argv.front(), failed.code);
+  }
   const Error error = sys::execve(ctx.program_path, ctx.plan->program.argv, ctx.env);
   return program_error(ctx.program_path, error.code);
 }

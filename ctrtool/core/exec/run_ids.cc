@@ -2,6 +2,7 @@
 // ID maps and the identity in a new user namespace.
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,7 @@
 #include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/process.h"
+#include "ctrtool/core/sys/socket.h"
 
 namespace ctr {
 namespace {
@@ -66,23 +68,63 @@ Result<void> clear_groups(Context& ctx) {
 
 }  // namespace
 
-Result<void> run(const MapIds& op, Context& ctx) {
-  const UniqueFd proc = TRY(sys::open(strf("/proc/%d", ctx.child), O_PATH | O_DIRECTORY));
-  if (op.deny_setgroups) TRY(sys::write_file_at(proc, "setgroups", "deny"));
-  if (op.use_helpers) {
-    TRY(run_helper("newgidmap", ctx.child, op.gids));
-    return run_helper("newuidmap", ctx.child, op.uids);
-  }
-  if (!op.gids.empty()) TRY(sys::write_file_at(proc, "gid_map", op.gids.text()));
-  if (!op.uids.empty()) TRY(sys::write_file_at(proc, "uid_map", op.uids.text()));
+namespace {
+
+Result<void> write_maps(const MapIds& op, BorrowedFd process) {
+  if (op.deny_setgroups) TRY(sys::write_file_at(process, "setgroups", "deny"));
+  if (!op.gids.empty()) TRY(sys::write_file_at(process, "gid_map", op.gids.text()));
+  if (!op.uids.empty()) TRY(sys::write_file_at(process, "uid_map", op.uids.text()));
   return {};
+}
+
+// Only from the namespace that owns the new one, or from that itself, may the maps be written
+// (user_namespaces(7)): where the child has joined the owner, the parent is too far outside. So a
+// child of the child's stays behind in the owner until the namespace is made.
+Result<void> prepare_mapping(const MapIds& op, Context& ctx) {
+  const BorrowedFd proc = TRY(trusted_proc(ctx));
+  const UniqueFd process = TRY(sys::openat(proc, "self", O_PATH | O_DIRECTORY));
+  sys::SocketPair pair = TRY(sys::socketpair(SOCK_SEQPACKET));
+  const sys::Cloned mapper = TRY(sys::clone3(0, kNoFd));
+  if (mapper.pid != 0) {
+    ctx.id_mapper = std::move(pair.first);
+    return {};
+  }
+  pair.first.reset();
+  char word = 0;
+  const Result<std::size_t> got = sys::read(pair.second, &word, 1);
+  if (!got.ok() || *got == 0) child_exit(1);
+  const Result<void> written = write_maps(op, process);
+  (void)sys::write_all(pair.second, written.ok() ? "+" : encode_error(written.error()));
+  child_exit(0);
+}
+
+}  // namespace
+
+Result<void> finish_mapping(Context& ctx) {
+  const UniqueFd mapper = std::move(ctx.id_mapper);
+  TRY(sys::write_all(mapper, "+"));
+  const std::string answer = TRY(sys::read_all(mapper));
+  static_cast<void>(sys::reap_any());
+  if (answer == "+") return {};
+  const std::optional<Error> error = decode_error(answer);
+  if (error.has_value()) return *error;
+  return make_error(Kind::ChildDied, "whoever was to write the ID maps is gone");
+}
+
+Result<void> run(const MapIds& op, Context& ctx) {
+  if (ctx.in_child) return prepare_mapping(op, ctx);
+  const UniqueFd proc = TRY(sys::open(strf("/proc/%d", ctx.child), O_PATH | O_DIRECTORY));
+  if (!op.use_helpers) return write_maps(op, proc);
+  if (op.deny_setgroups) TRY(sys::write_file_at(proc, "setgroups", "deny"));
+  TRY(run_helper("newgidmap", ctx.child, op.gids));
+  return run_helper("newuidmap", ctx.child, op.uids);
 }
 
 Result<void> run(const BecomeRoot& op, Context& ctx) {
   if (op.clear_groups) TRY(clear_groups(ctx));
   TRY(sys::setresgid(op.gid, op.gid, op.gid));
   TRY(sys::setresuid(op.uid, op.uid, op.uid));
-  return guard_against_orphaning();
+  return guard_against_orphaning(ctx);
 }
 
 }  // namespace ctr

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/exec/child.h"
 #include "ctrtool/core/exec/context.h"
 #include "ctrtool/core/exec/copy_up.h"
 #include "ctrtool/core/exec/mount_attrs.h"
@@ -17,6 +18,7 @@
 #include "ctrtool/core/kit/user_namespace.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
+#include "ctrtool/core/sys/ns.h"
 #include "ctrtool/core/sys/process.h"
 
 namespace ctr {
@@ -194,6 +196,63 @@ Result<void> run(const BindRoot& op, Context& ctx) {
   return {};
 }
 
+Result<void> run(const TakeRoot& op, Context& ctx) {
+  ctx.directory = TRY(sys::open(".", O_PATH | O_DIRECTORY));
+  UniqueFd root = TRY(sys::open(op.from, O_PATH | O_DIRECTORY));
+  const struct statx st = TRY(sys::statx(root, "", AT_EMPTY_PATH, STATX_BASIC_STATS));
+  if ((st.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0) return run(BindRoot{op.from}, ctx);
+  ctx.root = std::move(root);
+  return {};
+}
+
+Result<void> run(const NewRoot& op, Context& ctx) {
+  const UniqueFd place =
+      TRY(sys::openat2(kCwd, op.at, O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS));
+  TRY(mount_on(place, "/dev/null", "tmpfs", op.flags, op.data));
+  // The mount's own root: `place` is what it covers.
+  ctx.root = TRY(sys::openat2(kCwd, op.at, O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS));
+  return {};
+}
+
+Result<void> run(const EnterRoot& op, Context& ctx) {
+  TRY(sys::fchdir(BorrowedFd(op.fd)));
+  TRY(sys::chroot("."));
+  ctx.proc.reset();
+  return {};
+}
+
+Result<void> run(const EnterDirectory& op, Context&) { return sys::fchdir(BorrowedFd(op.fd)); }
+
+// A procfs shows the pid namespace of whoever mounts it, and only children get into another one.
+Result<void> run(const MountProcOf& op, Context& ctx) {
+  const UniqueFd target =
+      TRY(ensure_in_root(ctx.root, op.at, Missing::Directory, 0755, Follow::Never));
+  const UniqueFd own = TRY(sys::open("/proc/self/ns/pid", O_RDONLY));
+  TRY(sys::setns(BorrowedFd(op.pid_namespace), CLONE_NEWPID));
+  sys::Pipe report = TRY(sys::pipe());
+  sys::Cloned child = TRY(sys::clone3(0, kNoFd));
+  if (child.pid == 0) {
+    const Result<void> mounted = mount_on(target, "proc", "proc", op.flags, op.data);
+    if (!mounted.ok()) (void)sys::write_all(report.write, encode_error(mounted.error()));
+    child_exit(mounted.ok() ? 0 : 1);
+  }
+  report.write.reset();
+  const Result<std::string> wire = sys::read_all(report.read);
+  const std::optional<int> status = TRY(sys::waitpid(child.pid, 0));
+  TRY(sys::setns(own, CLONE_NEWPID));
+  const std::optional<Error> error = decode_error(wire.ok() ? *wire : std::string());
+  if (error.has_value()) return *error;
+  if (status != 0) return make_error(Kind::ChildDied, "the helper process died");
+  return {};
+}
+
+Result<void> run(const ReturnToDirectory&, Context& ctx) {
+  TRY(sys::fchdir(ctx.directory));
+  ctx.directory.reset();
+  ctx.root.reset();
+  return {};
+}
+
 Result<void> run(const OpenSource& op, Context& ctx) {
   UniqueFd tree = TRY(open_source(op, ctx));
   ctx.slots.insert_or_assign(op.slot, std::move(tree));
@@ -315,6 +374,7 @@ namespace {
 // Nothing that leads out of the new root stays open (CVE-2024-21626).
 Result<void> enter_new_root(Context& ctx) {
   ctx.root.reset();
+  ctx.directory.reset();
   ctx.proc.reset();
   ctx.empty_directory.reset();
   ctx.slots.clear();

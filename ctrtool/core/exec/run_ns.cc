@@ -55,11 +55,35 @@ Result<void> run(const JoinProcess& op, Context& ctx) {
   return sys::setns(ctx.target, op.types);
 }
 
-Result<void> run(const Unshare& op, Context&) { return sys::unshare(op.types); }
+Result<void> run(const Join& op, Context&) { return join_namespaces(op.request); }
+
+// The channel is the inner one's alone: its end of file must not wait for us.
+Result<void> run(const Fork& op, Context& ctx) {
+  const sys::Cloned inner = TRY(sys::clone3(0, kNoFd));
+  if (inner.pid == 0) return {};
+  ctx.channel.close();
+  if (!op.wait) child_exit(0);
+  const Result<std::optional<int>> status = sys::waitpid(inner.pid, 0);
+  constexpr int kOdd = 255;
+  child_exit(status.ok() && status->has_value() ? sys::exit_code(**status) : kOdd);
+}
+
+Result<void> run(const Unshare& op, Context& ctx) {
+  TRY(sys::unshare(op.types));
+  if ((op.types & CLONE_NEWUSER) == 0 || !ctx.id_mapper.valid()) return {};
+  return finish_mapping(ctx);
+}
 
 Result<void> run(const CloneAgain&, Context& ctx) {
+  sys::Pipe told = TRY(sys::pipe());
   sys::Cloned again = TRY(sys::clone3(CLONE_PARENT, kNoFd));
-  if (again.pid == 0) return guard_against_orphaning();
+  if (again.pid == 0) {
+    // What we say must not overtake the message below; its sender's end is its word.
+    told.write.reset();
+    char nothing = 0;
+    TRY(sys::read(told.read, &nothing, 1));
+    return guard_against_orphaning(ctx);
+  }
   // The number is ours, from our own pid namespace, which is the parent's.
   const std::string pid = strf("%d", again.pid);
   const Result<void> sent = ctx.channel.send(MessageType::Again, pid, {again.pidfd.borrow()});

@@ -48,7 +48,11 @@ void take_seccomp(ChannelMessage& message, Context& ctx) {
 Result<void> meet_as_parent(Point point, Context& ctx) {
   const auto type = static_cast<MessageType>(point);
   switch (point) {
-    case Point::UserMade:
+    case Point::UserMade: {
+      ChannelMessage message = TRY(ctx.channel.expect(type));
+      if (!message.fds.empty()) ctx.script_socket = std::move(message.fds.front());
+      return {};
+    }
     case Point::MountsDone:
     case Point::Ready:
       TRY(ctx.channel.expect(type));
@@ -82,6 +86,11 @@ Result<void> meet_as_child(Point point, Context& ctx) {
     if (ctx.late_cgroup.valid()) TRY(sys::write_all(ctx.late_cgroup, "0"));
     ctx.late_cgroup.reset();
     return ctx.channel.send(type);
+  }
+  if (point == Point::UserMade && ctx.script_socket.valid()) {
+    const Result<void> sent = ctx.channel.send(type, {}, {ctx.script_socket.borrow()});
+    ctx.script_socket.reset();
+    return sent;
   }
   if (point == Point::MountsDone || point == Point::UserMade) return ctx.channel.send(type);
   ChannelMessage message = TRY(ctx.channel.expect(type));
@@ -153,12 +162,28 @@ Result<void> run(const InstallSeccomp& op, Context& ctx) {
   return {};
 }
 
-Result<void> run(const WaitForStart&, Context& ctx) {
+namespace {
+
+// A script holds the other end: one byte is its word, the end of file its death.
+Result<void> wait_at_pipe(Context& ctx) {
+  TRY(ctx.channel.send(MessageType::Released));
+  ctx.channel.close();
+  char word = 0;
+  const std::size_t got = TRY(sys::read(ctx.gate, &word, 1));
+  ctx.gate.reset();
+  if (got == 0) return make_error(Kind::ChildDied, "nobody gave the word to start");
+  return {};
+}
+
+}  // namespace
+
+Result<void> run(const WaitForStart& op, Context& ctx) {
   const std::optional<ChannelMessage> word = TRY(ctx.channel.receive());
   if (!word.has_value()) return make_error(Kind::ChildDied, "the runtime is gone");
   TRY(sys::prctl_set_pdeathsig(0));
   if (word->type == MessageType::Release) {
     CTR_ASSERT(ctx.gate.valid());
+    if (op.by_pipe) return wait_at_pipe(ctx);
     TRY(ctx.channel.send(MessageType::Released));
     ctx.channel.close();
     ctx.channel = TRY(wait_at_gate(ctx.gate));
@@ -168,7 +193,8 @@ Result<void> run(const WaitForStart&, Context& ctx) {
   ctx.gate.reset();
   // Ours are close-on-exec from birth; this is for what we could not know of. Now, because many
   // seccomp profiles are older than close_range (Linux 5.9) and deny it.
-  TRY(sys::close_range(3 + ctx.plan->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC));
+  if (!ctx.plan->inherit_fds)
+    TRY(sys::close_range(3 + ctx.plan->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC));
   return ctx.channel.send(MessageType::Starting);
 }
 

@@ -9,7 +9,8 @@ namespace {
 // These speak for themselves: their errors come from the other half, a hook or the program.
 bool speaks_for_itself(const Op& op) {
   return std::holds_alternative<Meet>(op) || std::holds_alternative<RunHooks>(op) ||
-         std::holds_alternative<FindProgram>(op) || std::holds_alternative<Execute>(op);
+         std::holds_alternative<RunScript>(op) || std::holds_alternative<FindProgram>(op) ||
+         std::holds_alternative<Execute>(op);
 }
 
 }  // namespace

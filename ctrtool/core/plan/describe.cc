@@ -118,7 +118,11 @@ Named show(const EnterPidNamespace& op) {
           "children in pid namespace " + (op.from.empty() ? "of the container" : quote(op.from))};
 }
 Named show(const Clone& op) {
-  return {"clone", "clone with new namespaces: " + namespaces(op.namespaces)};
+  std::string text = "clone with new namespaces: " + namespaces(op.namespaces);
+  if (op.owner.has_value()) text += strf(", owned by uid %u", *op.owner);
+  for (std::size_t i = 0; i < op.pids.size(); ++i)
+    text += strf("%s%d", i == 0 ? ", as pid " : ",", op.pids[i]);
+  return {"clone", text};
 }
 Named show(const MapIds& op) {
   return {"map_ids", strf("map uids %s, gids %s%s%s", id_ranges(op.uids).c_str(),
@@ -132,6 +136,10 @@ Named show(const JoinNamespace& op) {
 Named show(const JoinProcess& op) {
   return {"join_process",
           "join the container's namespaces: " + namespaces(static_cast<std::uint64_t>(op.types))};
+}
+Named show(const Join& op) { return {"join", "join " + quote(op.request.text)}; }
+Named show(const Fork& op) {
+  return {"fork", op.wait ? "fork; the parent waits" : "fork; the parent ends"};
 }
 Named show(const Unshare& op) {
   return {"unshare", "unshare: " + namespaces(static_cast<std::uint64_t>(op.types))};
@@ -186,6 +194,22 @@ Named show(const SetPropagation& op) {
   return {"set_propagation", "propagation of " + quote(op.at) + ":" + words_of(0, op.flags)};
 }
 Named show(const BindRoot& op) { return {"bind_root", "root " + quote(op.from)}; }
+Named show(const TakeRoot& op) { return {"take_root", "root " + quote(op.from) + ", as mounted"}; }
+Named show(const NewRoot& op) {
+  return {"new_root", strf("new tmpfs root on %s%s, data %s", quote(op.at).c_str(),
+                           attrs({}, op.flags).c_str(), quote(op.data).c_str())};
+}
+Named show(const EnterRoot& op) { return {"enter_root", "root of " + quote(op.shown)}; }
+Named show(const EnterDirectory& op) {
+  return {"enter_directory", "directory of " + quote(op.shown)};
+}
+Named show(const MountProcOf& op) {
+  return {"mount_proc_of", strf("mount proc of pid namespace fd %d on %s%s", op.pid_namespace,
+                                quote(op.at).c_str(), attrs({}, op.flags).c_str())};
+}
+Named show(const ReturnToDirectory&) {
+  return {"return_to_directory", "back to the working directory"};
+}
 Named show(const OpenSource& op) {
   return {"open_source", strf("source %u: %s%s%s%s", op.slot, quote(op.from).c_str(),
                               op.recursive ? ", recursive" : "", attrs(op.attrs).c_str(),
@@ -250,6 +274,14 @@ Named show(const OpenTerminal& op) {
                                 op.on_console ? ", also as /dev/console" : "")};
 }
 Named show(const NewSession&) { return {"new_session", "new session"}; }
+Named show(const TakeStdio& op) {
+  return {"take_stdio", op.terminal ? "fds 0 to 2 are a terminal" : "fds 0 to 2 are the caller's"};
+}
+Named show(const MakeSocketPair& op) {
+  return {"make_socket_pair", strf("socket pair of type %d for script and program", op.type)};
+}
+Named show(const CloseFd& op) { return {"close_fd", strf("close fd %d", op.fd)}; }
+Named show(const NotifyFd& op) { return {"notify_fd", strf("a byte to fd %d", op.fd)}; }
 Named show(const ChownStdio& op) {
   return {"chown_stdio", strf("fds 0 to 2 to %u:%u", op.uid, op.gid)};
 }
@@ -279,14 +311,55 @@ Named show(const SetOomScoreAdj& op) {
 Named show(const RaiseRlimits& op) {
   return {"raise_rlimits", "raise limits " + limits(op.limits)};
 }
+Named show(const LimitChild& op) {
+  std::string text;
+  const auto side = [](const std::optional<std::uint64_t>& value) {
+    return value.has_value() ? show_rlimit(*value, *value) : std::string("as it is");
+  };
+  for (const RlimitRequest& limit : op.limits)
+    text +=
+        strf("%s%s soft %s, hard %s", text.empty() ? "" : "; ", rlimit_name(limit.resource).c_str(),
+             side(limit.soft).c_str(), side(limit.hard).c_str());
+  return {"limit_child", "limits " + text};
+}
 Named show(const SetRlimits& op) { return {"set_rlimits", "limits " + limits(op.limits)}; }
 Named show(const DropBounding& op) {
   return {"drop_bounding", "bounding capabilities " + cap_names(op.keep)};
 }
 Named show(const SetUser& op) {
-  return {"set_user", strf("user %u:%u, groups %s, umask %04o", op.uid, op.gid,
-                           op.set_groups ? numbers(op.groups).c_str() : "as they are", op.umask)};
+  const std::string ids = op.set_ids ? strf("%u:%u", op.uid, op.gid) : "as it is";
+  std::string text = strf("user %s, groups %s, umask %04o", ids.c_str(),
+                          op.set_groups ? numbers(op.groups).c_str() : "as they are", op.umask);
+  if (!op.keep_caps) text += ", capabilities as the kernel has it";
+  return {"set_user", text};
 }
+Named show(const SetInheritable& op) {
+  return {"set_inheritable", "inheritable capabilities " +
+                                 (op.set.has_value() ? cap_names(*op.set) : "and permitted ones")};
+}
+Named show(const RaiseAmbient& op) {
+  return {"raise_ambient",
+          "ambient capabilities " + (op.set.has_value() ? cap_names(*op.set) : "as inheritable")};
+}
+Named show(const SetSecurebits& op) { return {"set_securebits", strf("securebits 0x%x", op.bits)}; }
+Named show(const DropUninheritable&) {
+  return {"drop_uninheritable", "keep only inheritable capabilities"};
+}
+Named show(const SetUndumpable&) { return {"set_undumpable", "not dumpable"}; }
+Named show(const SetTimerSlack& op) {
+  return {"set_timer_slack",
+          strf("timer slack %llu ns", static_cast<unsigned long long>(op.nanoseconds))};
+}
+Named show(const SetHugePages& op) {
+  return {"set_huge_pages", op.disable ? "no huge pages" : "huge pages"};
+}
+Named show(const WritePidFile& op) { return {"write_pid_file", "pid to " + quote(op.path)}; }
+Named show(const RequireEmpty& op) { return {"require_empty", quote(op.path) + " must be empty"}; }
+Named show(const RunScript& op) {
+  return {"run_script",
+          (op.shell ? "run by " + quote(op.interpreter) + ": " : "run ") + quote(op.text)};
+}
+Named show(const SealProgram&) { return {"seal_program", "seal the program's file"}; }
 Named show(const ChangeDirectory& op) { return {"change_directory", "chdir to " + quote(op.at)}; }
 Named show(const SetHome& op) { return {"set_home", strf("HOME of uid %u", op.uid)}; }
 Named show(const FindProgram&) { return {"find_program", "find the program"}; }
@@ -305,7 +378,9 @@ Named show(const SetCapabilities& op) {
                cap_names(op.sets.effective).c_str(), cap_names(op.sets.permitted).c_str(),
                cap_names(op.sets.inheritable).c_str(), cap_names(op.sets.ambient).c_str())};
 }
-Named show(const WaitForStart&) { return {"wait_for_start", "wait for the start"}; }
+Named show(const WaitForStart& op) {
+  return {"wait_for_start", op.by_pipe ? "wait for a byte of the script" : "wait for the start"};
+}
 Named show(const Execute&) { return {"execute", "execute the program"}; }
 Named show(const RunHooks& op) {
   return {"run_hooks",

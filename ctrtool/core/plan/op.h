@@ -20,6 +20,7 @@
 #include "ctrtool/core/kit/cgroup.h"
 #include "ctrtool/core/kit/cgroup_resources.h"
 #include "ctrtool/core/kit/idmap.h"
+#include "ctrtool/core/kit/join.h"
 #include "ctrtool/core/kit/rlimit.h"
 #include "ctrtool/core/kit/seccomp.h"
 #include "ctrtool/core/kit/systemd_unit.h"
@@ -53,6 +54,8 @@ struct EnterPidNamespace {
 // Parent: makes the child. `namespaces`: CLONE_NEW* that are new from birth.
 struct Clone {
   std::uint64_t namespaces;
+  std::optional<uid_t> owner{};  // the effective user meanwhile, to whom a user namespace belongs
+  std::vector<pid_t> pids{};     // the child's, innermost pid namespace first (set_tid of clone3)
 };
 // Parent. Directly, or by newuidmap and newgidmap where the caller lacks the privilege.
 struct MapIds {
@@ -70,12 +73,21 @@ struct JoinNamespace {
 struct JoinProcess {
   int types;
 };
+// Child: whatever a join SPEC names. Handles are opened when its turn comes.
+struct Join {
+  JoinRequest request;
+};
 struct Unshare {
   int types;
 };
 // Child: goes on as a child of its own, which takes its place before the parent (CLONE_PARENT): a
 // pid or time namespace counts for children only.
 struct CloneAgain {};
+// Child: goes on as a child of its own; what it was waits and ends as that one does, or ends at
+// once.
+struct Fork {
+  bool wait = true;
+};
 struct SetTimeOffsets {
   std::string text;  // as /proc/PID/timens_offsets wants it
 };
@@ -165,6 +177,35 @@ struct MountIdMapping {
   std::string from{};
   bool recursive = false;
 };
+// The root is what is mounted at `from` already; where nothing is, `from` bound over itself.
+struct TakeRoot {
+  std::string from;
+};
+// A tmpfs on a directory of the host, which is the root from here on. If what follows fails it is
+// taken away again (execute_in_place).
+struct NewRoot {
+  std::string at;  // of the host, absolute; a link on the way is refused
+  unsigned long flags;
+  std::string data;
+};
+// Another directory than the plan's: a descriptor of the caller.
+struct EnterRoot {
+  int fd;
+  std::string shown;
+};
+struct EnterDirectory {
+  int fd;
+  std::string shown;
+};
+// A procfs of that pid namespace.
+struct MountProcOf {
+  std::string at;
+  int pid_namespace;  // a descriptor of the caller
+  unsigned long flags;
+  std::string data{};
+};
+// Back to where TakeRoot found us: mounting leaves the working directory elsewhere.
+struct ReturnToDirectory {};
 // A detached copy of a host path, kept under `slot` until AttachMount. Parent where only it may
 // look (a new user namespace), child otherwise.
 struct OpenSource {
@@ -272,6 +313,22 @@ struct OpenTerminal {
   bool on_console = true;  // bind it on /dev/console too: init, not exec
 };
 struct NewSession {};
+// ExecuteOptions::stdio become 0 to 2.
+struct TakeStdio {
+  bool terminal = false;  // the first of them becomes the controlling terminal
+};
+// A pair of unix sockets, of SOCK_* `type`, made in the child's network namespace: one end goes to
+// the parent with UserMade, the other to the program, in CONTAINER_LAUNCHER_UNIX_FD.
+struct MakeSocketPair {
+  int type;
+};
+struct CloseFd {
+  int fd;
+};
+// One byte, so that whoever reads there knows that the program is about to start.
+struct NotifyFd {
+  int fd;
+};
 // fds 0 to 2 to the container's user; terminals and /dev/null stay as they are.
 struct ChownStdio {
   uid_t uid;
@@ -302,6 +359,9 @@ struct SetOomScoreAdj {  // parent
 struct RaiseRlimits {  // parent: hard limits that the child could not raise itself any more
   std::vector<RlimitSetting> limits;
 };
+struct LimitChild {  // parent: limits in the tools' form, which may leave a side as it is
+  std::vector<RlimitRequest> limits;
+};
 struct SetRlimits {
   std::vector<RlimitSetting> limits;
 };
@@ -314,7 +374,47 @@ struct SetUser {
   std::vector<gid_t> groups;
   bool set_groups = true;  // false: setgroups is denied here, or the caller's groups are to stay
   mode_t umask = 022;
+  bool set_ids = true;
+  bool keep_caps = true;         // the permitted set survives the change away from root
+  bool raise_permitted = false;  // and is effective after it
 };
+// Inheritable := the set; absent: what is inheritable or permitted. All permitted is effective.
+struct SetInheritable {
+  std::optional<CapSet> set;
+};
+// Absent: all that is inheritable.
+struct RaiseAmbient {
+  std::optional<CapSet> set;
+};
+struct SetSecurebits {
+  unsigned bits;
+};
+// Permitted and effective lose what is not inheritable, so that a program of another user namespace
+// does not start with all of them.
+struct DropUninheritable {};
+struct SetUndumpable {};
+struct SetTimerSlack {
+  std::uint64_t nanoseconds;
+};
+struct SetHugePages {
+  bool disable;
+};
+// Parent: the child's pid, without a newline.
+struct WritePidFile {
+  std::string path;
+};
+// Parent: a file without content, a cgroup without processes.
+struct RequireEmpty {
+  std::string path;
+};
+// Parent: a program of the host that configures the held child; see hooks/script.h.
+struct RunScript {
+  std::string text;
+  bool shell = false;
+  std::string interpreter = "/bin/sh";
+};
+// The program's descriptor holds what others have written to it, and nobody writes any more.
+struct SealProgram {};
 // The working directory, checked to be inside the root (CVE-2024-21626).
 struct ChangeDirectory {
   std::string at;
@@ -340,7 +440,9 @@ struct SetCapabilities {
   CapSets sets;
 };
 // Waits for `start`.
-struct WaitForStart {};
+struct WaitForStart {
+  bool by_pipe = false;  // the gate is a pipe: a byte starts the program, its end ends us
+};
 struct Execute {};
 
 // --- hooks ---------------------------------------------------------------------------------------
@@ -367,18 +469,20 @@ struct RunHooks {
   std::vector<Hook> hooks;
 };
 
-using Op =
-    std::variant<Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare,
-                 CloneAgain, SetTimeOffsets, BringUpLoopback, MoveNetDevices, SetHostname,
-                 SetDomainname, BecomeRoot, MakeCgroup, OpenCgroup, StartScope, AttachScope,
-                 LimitCgroup, JoinCgroup, UnshareCgroup, DelegateCgroup, SetPropagation, BindRoot,
-                 OpenSource, OpenFs, AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs,
-                 MakeDirectory, MakeSymlink, MakeDevice, MaskPath, MakeReadonly, WriteSysctl,
-                 PivotRoot, ChangeRoot, OpenTerminal, NewSession, ChownStdio, SetScheduler,
-                 SetIoPriority, SetAffinity, SetPersonality, SetMemoryPolicy, JoinSessionKeyring,
-                 SetOomScoreAdj, RaiseRlimits, SetRlimits, DropBounding, SetUser, ChangeDirectory,
-                 SetHome, FindProgram, SetNoNewPrivileges, CompileSeccomp, ConnectSeccompAgent,
-                 InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks>;
+using Op = std::variant<
+    Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare, CloneAgain,
+    SetTimeOffsets, BringUpLoopback, MoveNetDevices, SetHostname, SetDomainname, BecomeRoot,
+    MakeCgroup, OpenCgroup, StartScope, AttachScope, LimitCgroup, JoinCgroup, UnshareCgroup,
+    DelegateCgroup, SetPropagation, BindRoot, OpenSource, OpenFs, AttachMount, BindMount, MountFs,
+    MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink, MakeDevice, MaskPath, MakeReadonly,
+    WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal, NewSession, ChownStdio, SetScheduler,
+    SetIoPriority, SetAffinity, SetPersonality, SetMemoryPolicy, JoinSessionKeyring, SetOomScoreAdj,
+    RaiseRlimits, SetRlimits, DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram,
+    SetNoNewPrivileges, CompileSeccomp, ConnectSeccompAgent, InstallSeccomp, SetCapabilities,
+    WaitForStart, Execute, RunHooks, Join, Fork, TakeRoot, NewRoot, EnterRoot, EnterDirectory,
+    MountProcOf, ReturnToDirectory, TakeStdio, MakeSocketPair, CloseFd, NotifyFd, LimitChild,
+    SetInheritable, RaiseAmbient, SetSecurebits, DropUninheritable, SetUndumpable, SetTimerSlack,
+    SetHugePages, WritePidFile, RequireEmpty, RunScript, SealProgram>;
 
 // "mount_fs": the operation's name in plans.
 std::string_view op_name(const Op& op);

@@ -24,6 +24,8 @@ struct Step {
 struct Program {
   std::vector<std::string> argv;
   std::vector<std::string> env;
+  std::string path{};          // executed as it is; empty: argv[0], looked up in PATH
+  bool by_descriptor = false;  // ExecuteOptions::program is executed
 };
 
 struct ContainerPlan {
@@ -31,6 +33,8 @@ struct ContainerPlan {
   std::vector<Step> steps;
   Program program;
   unsigned preserve_fds = 0;  // descriptors 3 to 3+n-1 stay open for the program
+  bool inherit_fds = false;   // so do all that the caller made inheritable
+  bool in_place = false;      // no child: this process itself becomes the program
 
   void add(Phase phase, Actor actor, Op op, std::string source = {}) {
     steps.push_back({phase, actor, std::move(op), std::move(source)});

@@ -19,6 +19,11 @@ std::size_t count(const ContainerPlan& plan) {
 
 // There is one child, and it does nothing before it exists.
 void check_clone(const ContainerPlan& plan, Findings& out) {
+  if (plan.in_place) {
+    for (const Step& step : plan.steps)
+      if (step.actor != Actor::Child) out.push_back("there is no parent: " + describe(step.op));
+    return;
+  }
   if (count<Clone>(plan) != 1) out.push_back("a plan clones exactly once");
   for (const Step& step : plan.steps) {
     if (std::holds_alternative<Clone>(step.op)) return;
@@ -74,13 +79,15 @@ void check_pivot(const ContainerPlan& plan, Findings& out) {
 // What can fail is done before the start is waited for; what confines comes after, and the program
 // last. A plan without a program (a container that is only to be entered) ends with the wait.
 void check_end(const ContainerPlan& plan, Findings& out) {
+  if (plan.in_place && plan.program.argv.empty()) return;
   const bool idle = plan.program.argv.empty();
   const Op* const last = plan.steps.empty() ? nullptr : &plan.steps.back().op;
   if (!idle && (last == nullptr || !std::holds_alternative<Execute>(*last)))
     out.push_back("a plan ends by executing the program");
   if (idle && (last == nullptr || !std::holds_alternative<WaitForStart>(*last)))
     out.push_back("a plan without a program ends with the wait for the start");
-  if (count<WaitForStart>(plan) != 1) out.push_back("a plan waits for the start exactly once");
+  if (!plan.in_place && count<WaitForStart>(plan) != 1)
+    out.push_back("a plan waits for the start exactly once");
 }
 
 }  // namespace

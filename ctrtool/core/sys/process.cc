@@ -31,12 +31,16 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 
 }  // namespace
 
-Result<Cloned> clone3(std::uint64_t flags, BorrowedFd cgroup) {
+Result<Cloned> clone3(std::uint64_t flags, BorrowedFd cgroup, std::span<const pid_t> pids) {
   int pidfd = -1;
   clone_args args{};
   args.flags = flags | CLONE_PIDFD;
   args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
   args.exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD;
+  if (!pids.empty()) {
+    args.set_tid = reinterpret_cast<std::uintptr_t>(pids.data());
+    args.set_tid_size = pids.size();
+  }
   if (cgroup.valid()) {
     args.flags |= CLONE_INTO_CGROUP;
     args.cgroup = static_cast<std::uint64_t>(cgroup.raw());

@@ -24,7 +24,8 @@ struct Cloned {
 };
 // clone3 without CLONE_VM: the child is a copy. `flags`: CLONE_NEW*, CLONE_PARENT,
 // CLONE_INTO_CGROUP (with `cgroup`, Linux 5.7). The child's exit signal is SIGCHLD.
-Result<Cloned> clone3(std::uint64_t flags, BorrowedFd cgroup);
+// `pids`: the child's, innermost pid namespace first (Linux 5.5).
+Result<Cloned> clone3(std::uint64_t flags, BorrowedFd cgroup, std::span<const pid_t> pids = {});
 // The older call, for where a filter denies clone3.
 Result<Cloned> clone(unsigned long flags);
 

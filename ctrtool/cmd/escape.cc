@@ -2,24 +2,62 @@
 // escape APPLET ...: the applet, from a sealed copy of the executable.
 #include "ctrtool/core/kit/escape.h"
 
+#include <algorithm>
+
 #include "ctrtool/cmd/all.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/file.h"
 
 namespace ctr {
 namespace {
 
-// As a stage: what the stages before us did must not be done again, so only our own words go on.
-Result<void> escape_with(const Words& argv) {
-  Words words{"ctrtool"};
-  words.insert(words.end(), argv.begin(), argv.end());
-  words[1] = "escape";
+Result<void> start_again(Words words) {
   std::vector<char*> raw;
   for (std::string& word : words) raw.push_back(word.data());
   raw.push_back(nullptr);
   return escape_to_memfd(raw.data());
 }
 
+Words with_program(const Words& argv) {
+  Words words{"ctrtool"};
+  words.insert(words.end(), argv.begin(), argv.end());
+  return words;
+}
+
+Result<Words> own_command_line() {
+  const std::string text = TRY(sys::read_file_at(kCwd, "/proc/self/cmdline"));
+  Words words;
+  for (const std::string_view word : split(text, '\0')) words.emplace_back(word);
+  if (!words.empty()) words.pop_back();  // after the last zero byte
+  return words;
+}
+
+bool ends_with(const Words& words, const Words& end) {
+  return words.size() >= end.size() && std::equal(end.rbegin(), end.rend(), words.rbegin());
+}
+
+// As a stage: what the stages before us did must not be done again, so only our own words go on.
+Words escape_words(const Words& argv) {
+  Words words = with_program(argv);
+  words[1] = "escape";
+  return words;
+}
+
 }  // namespace
+
+Result<void> escape_applet(const Words& argv) {
+  if (is_escaped()) return {};
+  const Result<Words> line = own_command_line();
+  if (!line.ok()) return start_again(with_program(argv));
+  // The whole of it, so that /proc/PID/cmdline stays what it was.
+  if (ends_with(*line, argv)) return start_again(*line);
+  Words stage = argv;
+  stage[0].insert(0, ":");
+  if (ends_with(*line, stage)) return start_again(with_program(argv));
+  return make_error(Kind::InvalidSpec,
+                    "an escape would show words that are not on the command line: \"ctrtool escape "
+                    "cmd ...\"");
+}
 
 int run_escape(const Words& argv) {
   if (argv.size() < 2) {
@@ -34,7 +72,7 @@ int run_escape(const Words& argv) {
                                          : std::string("escape once is enough"));
     return kExitDispatch;
   }
-  const Result<void> escaped = escape_with(argv);
+  const Result<void> escaped = start_again(escape_words(argv));
   if (!escaped.ok()) {
     complain("escape", escaped.error().message);
     return kExitDispatch;

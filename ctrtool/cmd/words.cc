@@ -69,10 +69,10 @@ class Parser {
     const std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
     const OptionRow* row = TRY(find_long(name));
     const std::string shown = strf("--%s", row->name);
-    if (row->argument == nullptr) {
-      if (equals != std::string::npos)
+    if (row->argument == nullptr || row->argument[0] == '[') {
+      if (row->argument == nullptr && equals != std::string::npos)
         return make_error(Kind::InvalidSpec, "option %s takes no value", shown.c_str());
-      take(*row, "", shown);
+      take(*row, equals == std::string::npos ? "" : word.substr(equals + 1), shown);
       return {};
     }
     if (equals != std::string::npos) {
@@ -187,7 +187,9 @@ int answer(const Manual& manual, const std::string& text) {
 }  // namespace
 
 Result<Parsed> parse_words(const Manual& manual, const Words& argv) {
-  return Parser(manual, argv).parse();
+  Parsed parsed = TRY(Parser(manual, argv).parse());
+  parsed.argv = argv;
+  return parsed;
 }
 
 std::string option_head(const OptionRow& row) {
@@ -195,7 +197,7 @@ std::string option_head(const OptionRow& row) {
   if (has_letter(row)) head += strf("-%c", row.key);
   if (has_letter(row) && row.name != nullptr) head += ", ";
   if (row.name != nullptr) head += strf("--%s", row.name);
-  if (row.argument != nullptr) head += strf(" %s", row.argument);
+  if (row.argument != nullptr) head += strf(row.argument[0] == '[' ? "%s" : " %s", row.argument);
   return head;
 }
 

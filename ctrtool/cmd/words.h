@@ -35,7 +35,8 @@ inline constexpr int kBareWord = -1;
 struct OptionRow {
   int key;
   const char* name;      // long, without the dashes; nullptr: none
-  const char* argument;  // how the help calls its value; nullptr: it takes none
+  const char* argument;  // how the help calls its value; nullptr: it takes none; "[N]": it may be
+                         // left out, and comes after '=' only
   const char* help;
   const char* initial = nullptr;  // the default
 };
@@ -70,6 +71,7 @@ struct Parsed {
   bool dashes = false;         // there was a "--"
   bool help = false;
   bool version = false;
+  Words argv;  // all of it, the applet's name first: for those that start again
 };
 
 // Letters in clusters, values attached or in the next word, long options by any unique beginning
@@ -100,6 +102,12 @@ int exec_or_stage(std::string_view applet, const Words& argv,
                   const std::optional<std::string>& argv0 = std::nullopt);
 // Closes all that an exec would have closed.
 void close_private_fds();
+
+// For an applet that is going to enter a container: returns at once in a sealed copy of ctrtool,
+// else starts this applet again from one, with the words of the command line that are its own (not
+// those of the stages before it). Words that are not on the command line, because they came from a
+// file, are not shown that way: an error.
+Result<void> escape_applet(const Words& argv);
 
 // "ctrtool: APPLET: text", one line on stderr, in one piece.
 void complain(std::string_view applet, std::string_view text);

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What applets that carry out a plan have in common: waiting for its process, its failures, stages.
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <string_view>
+
+#include "ctrtool/cmd/words.h"
+#include "ctrtool/core/base/fd.h"
+#include "ctrtool/core/base/result.h"
+#include "ctrtool/core/plan/plan.h"
+
+namespace ctr {
+
+// All signals, blocked from now on and read from a descriptor.
+struct TakenSignals {
+  UniqueFd fd;
+  sigset_t before;
+};
+Result<TakenSignals> take_signals();
+
+// Signals that come meanwhile go to the child. Its status as a shell shows it.
+Result<int> wait_passing_signals(pid_t pid, BorrowedFd pidfd, BorrowedFd signals);
+
+// Says why; the program's own failure is 126 or 127, all others `otherwise`.
+Ending plan_failed(std::string_view applet, const Error& error, int otherwise);
+
+// For ExecuteOptions::enter_stage. ":" alone is a program that does nothing.
+int enter_program(std::string_view applet, const Program& program);
+
+}  // namespace ctr

@@ -1,0 +1,842 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/cmd/launcher_words.h"
+
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "ctrtool/cmd/fd_spec.h"
+#include "ctrtool/cmd/join_spec.h"
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/ns_kind.h"
+#include "ctrtool/core/sys/file.h"
+
+namespace ctr {
+namespace {
+
+enum Long : int {
+  kNetwork = kLongOnly,
+  kUidMap,
+  kGidMap,
+  kDisableSetgroups,
+  kOldJoin,
+  kJoin,
+  kLateJoin,
+  kOpenNamespaces,
+  kSetTid,
+  kPidfd,
+  kTimeOffset,
+  kCgroupV2,
+  kGroups,
+  kClearCaps,
+  kChdir,
+  kRlimit,
+  kNotifyFd,
+  kCloseFd,
+  kSeccompFd,
+  kForwardSignals,
+  kNoExec,
+  kSetEnv,
+  kUnsetEnv,
+  kExecFile,
+  kExecHostFile,
+  kExecFd,
+  kExecAnonymous,
+  kExecKeepOpen,
+  kFork,
+  kForkDaemon,
+  kAllocTty,
+  kAllocPipe,
+  kTtyStderr,
+  kTtyUid,
+  kTtyGid,
+  kNoSetsid,
+  kEscape,
+  kNoEscape,
+  kDumpable,
+  kDryRun,
+};
+
+constexpr OptionRow kOptions[] = {
+    {'C', "cgroup", nullptr, "new cgroup namespace, made after the script"},
+    {'i', "ipc", nullptr, "new ipc namespace"},
+    {'m', "mount", nullptr, "new mount namespace"},
+    {'n', "net", nullptr, "new network namespace"},
+    {kNetwork, "network", nullptr, "the same as --net"},
+    {'p', "pid", nullptr, "new pid namespace"},
+    {'U', "user", nullptr, "new user namespace"},
+    {'u', "uts", nullptr, "new uts namespace"},
+    {'T', "time", nullptr, "new time namespace"},
+    {kTimeOffset, "time-offset", "CLOCK=SECONDS", "of monotonic or boottime, in a new namespace"},
+    {'O', "owner-uid", "UID", "the user whom the new user namespace belongs to", "the caller"},
+    {kUidMap, "uid-map", "MAP", "INNER.OUTER.COUNT[:INNER.OUTER.COUNT...]", "none"},
+    {kGidMap, "gid-map", "MAP", "the same for groups", "none"},
+    {kDisableSetgroups, "disable-setgroups", nullptr, "deny setgroups before the maps are written"},
+    {'f', "userns-fd", "FD|i", "direct mode: join this user namespace (i: none), do not fork"},
+    {kOldJoin, "old-nsenter", "SPEC", "join in the launcher itself, before the clone"},
+    {kJoin, "nsenter2", "SPEC", "join in the child, before the script"},
+    {kLateJoin, "nsenter-post", "SPEC", "join in the child, after the change of root"},
+    {kOpenNamespaces, "open-namespaces", "LETTERS", "of imnpUuCT: opened for the script"},
+    {kSetTid, "set-tid", "LIST", "the child's pids, innermost namespace first"},
+    {kPidfd, "pidfd", nullptr, "give the script a pidfd of the child"},
+    {kCgroupV2, "cgroup-dir", "DIR", "the child is born in this v2 cgroup", "the caller's"},
+    {'S', "uid", "UID", "user of the program", "0"},
+    {'G', "gid", "GID", "group of the program", "0"},
+    {kGroups, "groups", "LIST", "supplementary groups", "none"},
+    {'g', "no-clear-groups", nullptr, "leave the supplementary groups alone"},
+    {'N', "no-set-id", nullptr, "leave user and group alone"},
+    {'I', "inh-caps", "CAPS", "inheritable capabilities: a mask or names", "unchanged"},
+    {'k', "inh-all", nullptr, "inheritable: all that is inheritable or permitted"},
+    {'a', "ambient-caps", "CAPS|inherit", "ambient capabilities; inherit: all inheritable ones"},
+    {'b', "bounding-caps", "CAPS", "drop all others from the bounding set"},
+    {'q', "keepcaps", nullptr, "keep capabilities when the user changes (implied by -I, -k)"},
+    {'B', "securebits", "NUMBER", "set securebits"},
+    {'D', "no-new-privs", nullptr, "set no_new_privs, first of all"},
+    {kClearCaps, "clear-caps-before-exec", "[=0|1]",
+     "keep only inheritable capabilities at the exec", "1 with -U, -b, -r, -f FD, joins and forks"},
+    {'R', "propagation", "WORD", "of /: shared, slave, private, unbindable, unchanged",
+     "slave with -m"},
+    {'r', "pivot-root", "DIR", "becomes the root"},
+    {'t', "mount-proc", nullptr, "mount proc on /proc of the root"},
+    {'H', "hostname", "NAME", "set right after the clone"},
+    {kChdir, "chdir", "DIR", "working directory, in the new root", "/ with -r"},
+    {'x', "script", "FILE|TEXT", "run on the host while the child is held"},
+    {'d', "script-is-shell", nullptr, "the script is TEXT for /bin/sh -c"},
+    {'e', "script-interpreter", "PROGRAM", "instead of /bin/sh", "/bin/sh"},
+    {'F', "script-no-fork", nullptr, "become the script instead of waiting for it"},
+    {'X', "socketpair", "0..3", "script and program share stream (1), datagram (2), seqpacket (3)",
+     "0"},
+    {'P', "write-pid", "FILE", "write the child's pid; the last FILE is the first written"},
+    {'M', "emptyfile", "FILE", "must be empty"},
+    {'K', "lockfile", "FILE", "lock it while the launcher, or the script of -F, runs"},
+    {kRlimit, "rlimit", "NAME=SOFT:HARD", "resource limit of the child"},
+    {kNotifyFd, "notify-fd", "FD", "gets a byte right before the exec"},
+    {kCloseFd, "close-fd", "FD", "closed in the child"},
+    {kSeccompFd, "seccomp-fd", "FD", "a BPF program to install before the exec"},
+    {'w', "wait", nullptr, "wait for the program, end as it does"},
+    {kForwardSignals, "forward-signals", nullptr, "with -w: pass signals on to the child"},
+    {kNoExec, "no-exec", nullptr, "the child ends with 0 instead of executing; implies -w"},
+    {'V', "clearenv", nullptr, "start with an empty environment"},
+    {kSetEnv, "setenv", "NAME=VALUE", "one more variable"},
+    {kUnsetEnv, "unsetenv", "NAME", "one variable less"},
+    {kExecFile, "exec-file", "PATH", "execute this, with PROGRAM as its name"},
+    {kExecHostFile, "exec-file-host", "PATH", "the same, opened on the host before anything"},
+    {kExecFd, "exec-fd", "FD", "execute this descriptor"},
+    {kExecAnonymous, "exec-anon-fd", nullptr, "execute a memory file that the script fills"},
+    {kExecKeepOpen, "exec-no-cloexec", nullptr, "leave that descriptor open: \"#!\" needs it"},
+    {kFork, "fork", nullptr, "fork once more at the end, wait"},
+    {kForkDaemon, "fork-daemon", nullptr, "fork once more at the end, do not wait"},
+    {'L', "log-file", "FILE", "append standard output and error to it, input is /dev/null"},
+    {kAllocTty, "alloc-tty", nullptr, "a terminal, a pipe for errors; waits"},
+    {kAllocPipe, "alloc-pipe", nullptr, "three pipes; waits"},
+    {kTtyStderr, "tty-stderr", nullptr, "with --alloc-tty: errors on the terminal too"},
+    {kTtyUid, "tty-owner-uid", "UID", "owner of terminal or pipes", "that of -O"},
+    {kTtyGid, "tty-owner-gid", "GID", "their group", "unchanged"},
+    {'s', "setsid", nullptr, "start a session; always done"},
+    {kNoSetsid, "unsafe-no-setsid", nullptr, "start no session"},
+    {'Q', "timerslack", "NANOSECONDS", "timer slack"},
+    {'v', "thp-disable", "0|1", "1: no transparent huge pages"},
+    {'E', "unsafe", nullptr, "skip the checks of what goes together"},
+    {kEscape, "escape", nullptr, "run from a sealed copy"},
+    {kNoEscape, "unsafe-no-escape", nullptr, "enter containers from the file itself"},
+    {kDumpable, "unsafe-debug-dumpable", nullptr, "leave the child traceable"},
+    {kDryRun, "dry-run", "[=text|json]", "print the plan, do nothing"},
+};
+
+using Request = LauncherRequest;
+
+Result<std::uint32_t> id_of(const Given& given) {
+  return TRY_CTX(parse_id(given.value, 0), "%s", given.word.c_str());
+}
+
+template <std::integral T>
+Result<std::vector<T>> list_of(const Given& given) {
+  std::vector<T> out;
+  for (const std::string_view item : split(given.value, ',')) {
+    if (item.empty()) continue;
+    const T number = TRY_CTX(parse_number<T>(item, 0), "%s", given.word.c_str());
+    out.push_back(number);
+  }
+  return out;
+}
+
+Result<int> fd_of(const Given& given) {
+  const int fd = TRY_CTX(take_fd_number(given.value), "%s", given.word.c_str());
+  const Result<struct stat> open = sys::fstat(BorrowedFd(fd));
+  if (!open.ok()) return usage_error(given, "the descriptor is closed");
+  return fd;
+}
+
+Result<bool> switch_of(const Given& given) {
+  if (given.value.empty() || given.value == "1") return true;
+  if (given.value == "0") return false;
+  return usage_error(given, "neither 0 nor 1");
+}
+
+Result<JoinRequest> join_of(const Given& given) {
+  return TRY_CTX(parse_join_spec(given.value), "%s", given.word.c_str());
+}
+
+Result<void> add_join(const Given& given, std::vector<JoinRequest>& list) {
+  constexpr std::size_t kMost = 64;
+  if (list.size() == kMost) return usage_error(given, "more than 64");
+  JoinRequest join = TRY(join_of(given));
+  list.push_back(std::move(join));
+  return {};
+}
+
+Result<unsigned long> propagation_of(const Given& given) {
+  struct Word {
+    std::string_view name;
+    std::size_t shortest;
+    unsigned long flags;
+  };
+  constexpr Word kWords[] = {{"shared", 2, MS_SHARED | MS_REC},
+                             {"slave", 2, MS_SLAVE | MS_REC},
+                             {"private", 1, MS_PRIVATE | MS_REC},
+                             {"unchanged", 1, 0},
+                             {"unbindable", 3, MS_UNBINDABLE | MS_REC}};
+  for (const Word& word : kWords)
+    if (given.value.size() >= word.shortest && word.name.starts_with(given.value))
+      return word.flags;
+  return usage_error(given, "no kind of propagation");
+}
+
+Result<void> add_offset(const Given& given, std::string& offsets) {
+  const std::size_t equals = given.value.find('=');
+  const std::string clock = given.value.substr(0, equals);
+  if (equals == std::string::npos || (clock != "monotonic" && clock != "boottime"))
+    return usage_error(given, "not of the form monotonic=SECONDS or boottime=SECONDS");
+  const auto seconds =
+      TRY_CTX(parse_number<std::int64_t>(std::string_view(given.value).substr(equals + 1)), "%s",
+              given.word.c_str());
+  offsets += strf("%s %lld 0\n", clock.c_str(), static_cast<long long>(seconds));
+  return {};
+}
+
+Result<int> socket_type_of(const Given& given) {
+  constexpr int kTypes[] = {0, SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+  const unsigned number = TRY(number_of<unsigned>(given));
+  if (number >= std::size(kTypes)) return usage_error(given, "not a number from 0 to 3");
+  return kTypes[number];
+}
+
+// "3" or an item "i..." for no join at all.
+Result<void> take_direct(const Given& given, Request& request) {
+  request.direct = true;
+  if (given.value.starts_with('i')) return {};
+  const int fd = TRY(fd_of(given));
+  request.user_namespace = JoinRequest{
+      .from = JoinRequest::From::Descriptor, .types = CLONE_NEWUSER, .fd = fd, .text = given.value};
+  return {};
+}
+
+// --- one group of options a function; false: not one of them
+// --------------------------------------
+
+Result<bool> take_namespace(const Given& given, Request& request) {
+  if (const NsKind* kind =
+          given.key < kLongOnly ? find_ns_kind(static_cast<char>(given.key)) : nullptr;
+      kind != nullptr) {
+    request.namespaces |= kind->flag;
+    return true;
+  }
+  switch (given.key) {
+    case kNetwork:
+      request.namespaces |= CLONE_NEWNET;
+      return true;
+    case kTimeOffset:
+      TRY(add_offset(given, request.time_offsets));
+      return true;
+    case 'O':
+      request.owner = TRY(id_of(given));
+      return true;
+    case kUidMap:
+      request.uids = TRY_CTX(IdMap::parse_words(given.value), "%s", given.word.c_str());
+      return true;
+    case kGidMap:
+      request.gids = TRY_CTX(IdMap::parse_words(given.value), "%s", given.word.c_str());
+      return true;
+    case kDisableSetgroups:
+      request.deny_setgroups = true;
+      return true;
+    case 'f':
+      TRY(take_direct(given, request));
+      return true;
+    case kOldJoin:
+      TRY(add_join(given, request.early_joins));
+      return true;
+    case kJoin:
+      TRY(add_join(given, request.joins));
+      return true;
+    case kLateJoin:
+      TRY(add_join(given, request.late_joins));
+      return true;
+    case kOpenNamespaces:
+      request.shown_namespaces |= TRY_CTX(parse_ns_letters(given.value), "%s", given.word.c_str());
+      return true;
+    case kSetTid:
+      request.pids = TRY(list_of<pid_t>(given));
+      return true;
+    case kPidfd:
+      request.pidfd = true;
+      return true;
+    case kCgroupV2:
+      request.cgroup = given.value;
+      return true;
+    default:
+      return false;
+  }
+}
+
+Result<bool> take_identity(const Given& given, const CapSets& held, int last, Request& request) {
+  switch (given.key) {
+    case 'S':
+      request.uid = TRY(id_of(given));
+      return true;
+    case 'G':
+      request.gid = TRY(id_of(given));
+      return true;
+    case kGroups:
+      request.groups = TRY(list_of<gid_t>(given));
+      return true;
+    case 'g':
+      request.set_groups = false;
+      return true;
+    case 'N':
+      request.set_ids = false;
+      return true;
+    case 'I':
+      request.inheritable =
+          TRY_CTX(parse_cap_set(given.value, held.inheritable, last), "%s", given.word.c_str());
+      return true;
+    case 'k':
+      request.inherit_all = true;
+      return true;
+    case 'a':
+      request.ambient_inherit |= given.value == "inherit";
+      if (given.value != "inherit")
+        request.ambient =
+            TRY_CTX(parse_cap_set(given.value, held.ambient, last), "%s", given.word.c_str());
+      return true;
+    case 'b':
+      request.bounding =
+          TRY_CTX(parse_cap_set(given.value, held.bounding, last), "%s", given.word.c_str());
+      return true;
+    case 'q':
+      request.keep_caps = true;
+      return true;
+    case 'B':
+      request.securebits = TRY(number_of<unsigned>(given));
+      return true;
+    case 'D':
+      request.no_new_privs = true;
+      return true;
+    case kClearCaps:
+      request.clear_caps = TRY(switch_of(given));
+      return true;
+    default:
+      return false;
+  }
+}
+
+Result<bool> take_place(const Given& given, Request& request) {
+  switch (given.key) {
+    case 'R':
+      request.propagation = TRY(propagation_of(given));
+      return true;
+    case 'r':
+      request.root = given.value;
+      return true;
+    case 't':
+      request.mount_proc = true;
+      return true;
+    case 'H':
+      request.hostname = given.value;
+      return true;
+    case kChdir:
+      request.directory = given.value;
+      return true;
+    default:
+      return false;
+  }
+}
+
+Result<bool> take_script(const Given& given, Request& request) {
+  switch (given.key) {
+    case 'x':
+      request.script = given.value;
+      return true;
+    case 'd':
+      request.script_is_shell = true;
+      return true;
+    case 'e':
+      request.interpreter = given.value;
+      return true;
+    case 'F':
+      request.script_no_fork = true;
+      return true;
+    case 'X':
+      request.socket_type = TRY(socket_type_of(given));
+      return true;
+    case 'P':
+      request.pid_files.insert(request.pid_files.begin(), given.value);
+      return true;
+    case 'M':
+      request.empty_files.push_back(given.value);
+      return true;
+    case 'K':
+      request.lock_file = given.value;
+      return true;
+    case kRlimit: {
+      const RlimitRequest limit = TRY_CTX(parse_rlimit(given.value), "%s", given.word.c_str());
+      request.limits.push_back(limit);
+      return true;
+    }
+    case kNotifyFd:
+      request.notify_fd = TRY(fd_of(given));
+      if (*request.notify_fd <= STDERR_FILENO) return usage_error(given, "must be 3 or more");
+      return true;
+    case kCloseFd: {
+      const int fd = TRY(fd_of(given));
+      request.close_fds.push_back(fd);
+      return true;
+    }
+    case kSeccompFd:
+      request.seccomp_fd = TRY(fd_of(given));
+      return true;
+    default:
+      return false;
+  }
+}
+
+Result<bool> take_execution(const Given& given, Request& request) {
+  switch (given.key) {
+    case 'w':
+      request.wait = true;
+      return true;
+    case kForwardSignals:
+      request.forward_signals = true;
+      return true;
+    case kNoExec:
+      request.no_exec = true;
+      request.wait = true;
+      return true;
+    case 'V':
+      request.clear_env = true;
+      return true;
+    case kSetEnv:
+      if (given.value.find('=') == std::string::npos || given.value.starts_with('='))
+        return usage_error(given, "not of the form NAME=VALUE");
+      request.env_changes.push_back(given.value);
+      return true;
+    case kUnsetEnv:
+      if (given.value.empty() || given.value.find('=') != std::string::npos)
+        return usage_error(given, "not a variable's name");
+      request.env_changes.push_back(given.value);
+      return true;
+    case kExecFile:
+      request.exec_file = given.value;
+      return true;
+    case kExecHostFile:
+      request.exec_host_file = given.value;
+      return true;
+    case kExecFd:
+      request.exec_fd = TRY(fd_of(given));
+      return true;
+    case kExecAnonymous:
+      request.exec_anonymous = true;
+      return true;
+    case kExecKeepOpen:
+      request.exec_keep_open = true;
+      return true;
+    case kFork:
+      request.forks = Request::Forks::AndWait;
+      return true;
+    case kForkDaemon:
+      request.forks = Request::Forks::AsDaemon;
+      return true;
+    case 'L':
+      request.log_file = given.value;
+      return true;
+    case kAllocTty:
+      request.relay = Request::Relay::Terminal;
+      return true;
+    case kAllocPipe:
+      request.relay = Request::Relay::Pipes;
+      return true;
+    case kTtyStderr:
+      request.stderr_on_terminal = true;
+      return true;
+    case kTtyUid:
+      request.tty_uid = TRY(id_of(given));
+      return true;
+    case kTtyGid:
+      request.tty_gid = TRY(id_of(given));
+      return true;
+    case kNoSetsid:
+      request.new_session = false;
+      return true;
+    case 'Q':
+      request.timer_slack = TRY(number_of<std::uint64_t>(given));
+      return true;
+    case 'v':
+      request.no_huge_pages = TRY(switch_of(given));
+      return true;
+    default:
+      return false;
+  }
+}
+
+Result<void> take_safety(const Given& given, Request& request) {
+  request.unsafe |= given.key == 'E';
+  request.escape |= given.key == kEscape;
+  request.no_escape |= given.key == kNoEscape;
+  request.debug_dumpable |= given.key == kDumpable;
+  if (given.key != kDryRun) return {};
+  if (!given.value.empty() && given.value != "text" && given.value != "json")
+    return usage_error(given, "neither text nor json");
+  request.dry_run = given.value.empty() ? "text" : given.value;
+  return {};
+}
+
+// --- what goes together
+// ---------------------------------------------------------------------------
+
+struct Rule {
+  bool broken;
+  const char* text;
+};
+
+Result<void> keep(std::initializer_list<Rule> rules) {
+  for (const Rule& rule : rules)
+    if (rule.broken) return make_error(Kind::InvalidSpec, "%s", rule.text);
+  return {};
+}
+
+Result<void> check_combinations(const Request& r) {
+  const bool has_m = (r.namespaces & CLONE_NEWNS) != 0;
+  const unsigned long propagation = r.propagation.value_or(has_m ? MS_SLAVE : 0);
+  const bool tame = (propagation & (MS_SLAVE | MS_PRIVATE)) != 0;
+  return keep({
+      {r.hostname.has_value() && (r.namespaces & CLONE_NEWUTS) == 0, "-H needs -u (or -E)"},
+      {r.root.has_value() && !has_m, "-r needs -m (or -E)"},
+      {r.propagation.value_or(0) != 0 && !has_m, "-R needs -m (or -E)"},
+      {r.mount_proc && !(has_m && tame), "-t needs -m, with slave or private mounts (or -E)"},
+      {!r.early_joins.empty() && !r.direct, "--old-nsenter needs -f (or -E)"},
+  });
+}
+
+// Nothing of these can be done by a process that has no child.
+Result<void> check_direct(const Request& r) {
+  if (!r.direct) return {};
+  const bool held = r.script.has_value() || r.script_no_fork || r.socket_type != 0 ||
+                    !r.pid_files.empty() || !r.empty_files.empty() || r.lock_file.has_value() ||
+                    r.shown_namespaces != 0 || r.pidfd;
+  const bool child = !r.pids.empty() || r.cgroup.has_value() || !r.uids.empty() ||
+                     !r.gids.empty() || r.deny_setgroups || r.owner.has_value() ||
+                     !r.limits.empty() || r.hostname.has_value();
+  const bool stdio = r.relay != Request::Relay::None || r.log_file.has_value();
+  return keep({
+      {held, "the direct mode (-f) has no child to be held: no script and nothing around it"},
+      {child, "the direct mode (-f) has no child: no maps, limits, hostname, pids, cgroup"},
+      {stdio || r.wait, "the direct mode (-f) neither waits nor relays"},
+  });
+}
+
+bool joins_user(const Request& r) {
+  return std::ranges::any_of(r.joins, [](const JoinRequest& join) {
+    return join.all || (join.types & CLONE_NEWUSER) != 0;
+  });
+}
+
+Result<void> check_words(const Request& r) {
+  const int programs = (r.exec_host_file.has_value() ? 1 : 0) + (r.exec_fd.has_value() ? 1 : 0) +
+                       (r.exec_anonymous ? 1 : 0) + (r.exec_file.has_value() ? 1 : 0);
+  const bool early_pid = std::ranges::any_of(
+      r.early_joins, [](const JoinRequest& join) { return (join.types & CLONE_NEWPID) != 0; });
+  const bool own_process = joins_user(r) && (!r.pids.empty() || r.owner.has_value());
+  return keep({
+      {r.program.empty() && !r.no_exec, "a program is missing"},
+      {programs > 1, "only one of --exec-file, --exec-file-host, --exec-fd, --exec-anon-fd"},
+      {r.exec_anonymous && !r.script.has_value(), "--exec-anon-fd needs a script (-x)"},
+      {r.script_no_fork && !r.script.has_value(), "-F needs a script (-x)"},
+      {r.script_no_fork && r.wait, "-F leaves nobody who could wait (-w)"},
+      {early_pid, "--old-nsenter cannot join a pid namespace"},
+      {own_process, "--set-tid and -O do not go with joining a user namespace by --nsenter2"},
+      {!r.time_offsets.empty() && (r.namespaces & CLONE_NEWTIME) == 0, "--time-offset needs -T"},
+      {!r.uids.empty() && (r.namespaces & CLONE_NEWUSER) == 0, "--uid-map needs -U"},
+      {!r.gids.empty() && (r.namespaces & CLONE_NEWUSER) == 0, "--gid-map needs -U"},
+  });
+}
+
+}  // namespace
+
+bool clears_caps(const Request& r) {
+  if (r.clear_caps.has_value()) return *r.clear_caps;
+  return (r.namespaces & CLONE_NEWUSER) != 0 || r.bounding.has_value() ||
+         r.user_namespace.has_value() || r.root.has_value() || r.joins_anything() ||
+         r.forks != Request::Forks::No;
+}
+
+Result<Request> read_launcher_words(const Parsed& parsed, const CapSets& held, int last) {
+  Request request;
+  for (const Given& given : parsed.options) {
+    bool taken = TRY(take_namespace(given, request));
+    if (!taken) taken = TRY(take_identity(given, held, last, request));
+    if (!taken) taken = TRY(take_place(given, request));
+    if (!taken) taken = TRY(take_script(given, request));
+    if (!taken) taken = TRY(take_execution(given, request));
+    if (!taken) TRY(take_safety(given, request));
+  }
+  request.program = parsed.words;
+  return request;
+}
+
+Result<void> check_launcher(const Request& request, bool no_new_privs) {
+  TRY(check_words(request));
+  TRY(check_direct(request));
+  if (!request.unsafe) TRY(check_combinations(request));
+  if (request.clear_caps.has_value() || !clears_caps(request)) return {};
+  if (!no_new_privs && !request.no_new_privs) return {};
+  return make_error(Kind::InvalidSpec,
+                    "capabilities that are not inheritable would fall before the exec, and under "
+                    "no_new_privs the program could not get them back: say "
+                    "--clear-caps-before-exec=1, or =0");
+}
+
+// --- the plan
+// -------------------------------------------------------------------------------------
+
+namespace {
+
+class Planner {
+ public:
+  Planner(const Request& request, std::vector<std::string> env) : r_(request) {
+    plan_.id = "launcher";
+    plan_.inherit_fds = true;
+    plan_.in_place = r_.direct;
+    plan_.program.argv = r_.no_exec ? Words{":"} : r_.program;
+    plan_.program.env = std::move(env);
+    plan_.program.path = r_.exec_file.value_or("");
+    plan_.program.by_descriptor = r_.by_descriptor() && !r_.no_exec;
+  }
+
+  ContainerPlan make() {
+    if (r_.direct) {
+      begin_direct();
+    } else {
+      begin_with_child();
+      held();
+    }
+    finish();
+    return std::move(plan_);
+  }
+
+ private:
+  void parent(Phase phase, Op op, const char* source) {
+    plan_.add(phase, Actor::Parent, std::move(op), source);
+  }
+  void child(Phase phase, Op op, const char* source = "") {
+    plan_.add(phase, Actor::Child, std::move(op), source);
+  }
+  void both(Phase phase, Op op) { plan_.add(phase, Actor::Both, std::move(op)); }
+
+  void attributes() {
+    if (r_.no_new_privs) child(Phase::Namespaces, SetNoNewPrivileges{}, "--no-new-privs");
+    for (const int fd : r_.close_fds) child(Phase::Namespaces, CloseFd{fd}, "--close-fd");
+    if (r_.new_session) child(Phase::Namespaces, NewSession{}, "--setsid");
+    const bool terminal = r_.relay == Request::Relay::Terminal && r_.new_session;
+    if (r_.relay != Request::Relay::None || r_.log_file.has_value())
+      child(Phase::Namespaces, TakeStdio{.terminal = terminal && !r_.log_file.has_value()},
+            "--alloc-tty, --alloc-pipe, --log-file");
+  }
+
+  void joins(const std::vector<JoinRequest>& list, const char* source) {
+    for (const JoinRequest& join : list) child(Phase::Namespaces, Join{join}, source);
+  }
+
+  // What belongs to the new namespaces.
+  void inside() {
+    if ((r_.namespaces & CLONE_NEWTIME) != 0) {
+      child(Phase::Namespaces, Unshare{CLONE_NEWTIME}, "--time");
+      if (!r_.time_offsets.empty())
+        child(Phase::Namespaces, SetTimeOffsets{r_.time_offsets}, "--time-offset");
+    }
+    if (r_.hostname.has_value()) child(Phase::Namespaces, SetHostname{*r_.hostname}, "--hostname");
+    const bool has_m = (r_.namespaces & CLONE_NEWNS) != 0;
+    const unsigned long flags = r_.propagation.value_or(has_m ? MS_SLAVE | MS_REC : 0);
+    if (flags != 0) child(Phase::Namespaces, SetPropagation{"/", flags}, "--propagation");
+    if (r_.socket_type != 0)
+      child(Phase::Namespaces, MakeSocketPair{r_.socket_type}, "--socketpair");
+  }
+
+  // Kinds that clone and unshare make together.
+  int together() const { return r_.namespaces & ~(CLONE_NEWCGROUP | CLONE_NEWTIME); }
+
+  void begin_direct() {
+    if (r_.user_namespace.has_value())
+      child(Phase::Namespaces, Join{*r_.user_namespace}, "--userns-fd");
+    if (together() != 0) child(Phase::Namespaces, Unshare{together()}, "namespaces");
+    joins(r_.early_joins, "--old-nsenter");
+    attributes();
+    inside();
+    joins(r_.joins, "--nsenter2");
+  }
+
+  // Namespaces belong to the user namespace that they are made in: one to be joined comes first.
+  void begin_with_child() {
+    for (const std::string& file : r_.empty_files)
+      parent(Phase::Prepare, RequireEmpty{file}, "--emptyfile");
+    for (const JoinRequest& join : r_.early_joins)
+      parent(Phase::Prepare, Join{join}, "--old-nsenter");
+    const bool late = joins_user(r_);
+    Clone clone{.namespaces = late ? 0 : static_cast<std::uint64_t>(together())};
+    clone.owner = r_.owner;
+    clone.pids = r_.pids;
+    parent(Phase::Namespaces, clone, "namespaces");
+    attributes();
+    if (!late) inside();
+    joins(r_.joins, "--nsenter2");
+    if (!late) return;
+    if (together() != 0) child(Phase::Namespaces, Unshare{together()}, "namespaces");
+    if ((together() & CLONE_NEWPID) != 0) both(Phase::Namespaces, CloneAgain{});
+    inside();
+  }
+
+  void held() {
+    both(Phase::Namespaces, Meet{Point::UserMade});
+    if (!r_.limits.empty()) parent(Phase::Namespaces, LimitChild{r_.limits}, "--rlimit");
+    for (const std::string& file : r_.pid_files)
+      parent(Phase::Namespaces, WritePidFile{file}, "--write-pid");
+    if (!r_.uids.empty() || !r_.gids.empty() || r_.deny_setgroups)
+      parent(Phase::Namespaces,
+             MapIds{.uids = r_.uids, .gids = r_.gids, .deny_setgroups = r_.deny_setgroups},
+             "--uid-map, --gid-map");
+    if (r_.script_no_fork) {
+      both(Phase::Namespaces, Meet{Point::Ready});
+      child(Phase::Namespaces, WaitForStart{.by_pipe = true}, "--script-no-fork");
+      return;
+    }
+    if (r_.script.has_value())
+      parent(
+          Phase::Namespaces,
+          RunScript{.text = *r_.script, .shell = r_.script_is_shell, .interpreter = r_.interpreter},
+          "--script");
+    both(Phase::Namespaces, Meet{Point::HooksDone});
+  }
+
+  // Before the identity changes: it takes capabilities that the program's user may not have.
+  void change_root() {
+    if (!r_.root.has_value() && !r_.mount_proc) return;
+    child(Phase::Tree, TakeRoot{r_.root.value_or("/")}, "--pivot-root");
+    if (r_.mount_proc) {
+      MountFs proc;
+      proc.at = "/proc";
+      proc.type = "proc";
+      proc.source = "proc";
+      proc.flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+      child(Phase::Tree, proc, "--mount-proc");
+    }
+    if (r_.root.has_value())
+      child(Phase::Pivot, PivotRoot{}, "--pivot-root");
+    else
+      child(Phase::Pivot, ReturnToDirectory{});
+  }
+
+  void identity() {
+    const bool keeps = r_.keep_caps || r_.inheritable.has_value() || r_.inherit_all;
+    if (r_.inherit_all)
+      child(Phase::Process, SetInheritable{std::nullopt}, "--inh-all");
+    else if (r_.inheritable.has_value())
+      child(Phase::Process, SetInheritable{r_.inheritable}, "--inh-caps");
+    if (r_.bounding.has_value())
+      child(Phase::Process, DropBounding{*r_.bounding}, "--bounding-caps");
+    SetUser user{.uid = r_.uid, .gid = r_.gid, .groups = r_.groups};
+    user.set_groups = r_.set_groups;
+    user.set_ids = r_.set_ids;
+    user.umask = r_.umask;
+    user.keep_caps = keeps;
+    user.raise_permitted = keeps;
+    child(Phase::Process, user, "--uid, --gid, --groups");
+    if (r_.ambient_inherit)
+      child(Phase::Process, RaiseAmbient{std::nullopt}, "--ambient-caps");
+    else if (r_.ambient.has_value())
+      child(Phase::Process, RaiseAmbient{r_.ambient}, "--ambient-caps");
+    if (r_.securebits.has_value())
+      child(Phase::Process, SetSecurebits{*r_.securebits}, "--securebits");
+  }
+
+  void finish() {
+    if ((r_.namespaces & CLONE_NEWCGROUP) != 0) child(Phase::Cgroup, UnshareCgroup{}, "--cgroup");
+    if (r_.exec_anonymous) child(Phase::Process, SealProgram{}, "--exec-anon-fd");
+    change_root();
+    if (r_.directory.has_value()) child(Phase::Process, ChangeDirectory{*r_.directory}, "--chdir");
+    identity();
+    if (r_.no_huge_pages.has_value())
+      child(Phase::Process, SetHugePages{*r_.no_huge_pages}, "--thp-disable");
+    if (r_.timer_slack.has_value())
+      child(Phase::Process, SetTimerSlack{*r_.timer_slack}, "--timerslack");
+    joins(r_.late_joins, "--nsenter-post");
+    if (!r_.debug_dumpable) child(Phase::Process, SetUndumpable{});
+    if (clears_caps(r_)) child(Phase::Process, DropUninheritable{}, "--clear-caps-before-exec");
+    child(Phase::Process, FindProgram{});
+    if (!r_.direct && !r_.script_no_fork) {
+      both(Phase::Process, Meet{Point::Ready});
+      child(Phase::Start, WaitForStart{});
+    }
+    if (r_.seccomp_fd.has_value()) child(Phase::Start, InstallSeccomp{}, "--seccomp-fd");
+    if (r_.notify_fd.has_value()) child(Phase::Start, NotifyFd{*r_.notify_fd}, "--notify-fd");
+    if (r_.forks != Request::Forks::No)
+      child(Phase::Start, Fork{r_.forks == Request::Forks::AndWait}, "--fork");
+    child(Phase::Start, Execute{});
+  }
+
+  const Request& r_;
+  ContainerPlan plan_;
+};
+
+}  // namespace
+
+ContainerPlan plan_launcher(const Request& request, std::vector<std::string> env) {
+  return Planner(request, std::move(env)).make();
+}
+
+const Manual kLauncherManual = {
+    .name = "launcher",
+    .synopsis = "[OPTION...] [--] PROGRAM [ARG...]",
+    .purpose =
+        "Makes a process in new or joined namespaces, lets a script of the host configure it\n"
+        "while it is held, then changes root and identity and executes PROGRAM.\n"
+        "\n"
+        "The script is called as SCRIPT PID PROCFD SOCKFD, shell text (-d) as\n"
+        "/bin/sh -c TEXT - PID PROCFD SOCKFD; with -F two more words follow, the lock's\n"
+        "descriptor and one that starts the program when a byte is written to it. PROCFD is\n"
+        "an open /proc/PID, -1 stands for a descriptor that is not there. Its failure is the\n"
+        "launcher's exit status. Variables for the script, named CTRTOOL_CONTAINER_LAUNCHER_\n"
+        "and EXEC_FD, PID_FD (--pidfd), IPC_NS, MNT_NS, ... (--open-namespaces), and with -F\n"
+        "CHILD_STDIN_FD, CHILD_STDOUT_FD, CHILD_STDERR_FD. The program finds its end of -X in\n"
+        "CONTAINER_LAUNCHER_UNIX_FD, which is made in its network namespace.\n"
+        "\n"
+        "The root is changed and proc mounted before user and group change. A mistake in\n"
+        "executing PROGRAM is reported also without -w. Options that the direct mode (-f)\n"
+        "has no use for are refused. PROGRAM may be a stage word (\":set_fds\").",
+    .options = kOptions,
+    .exit_codes =
+        "0    without -w: the program runs\n1    usage, or a failure of the set-up\n"
+        "126  PROGRAM cannot be executed\n127  PROGRAM was not found; a signal ended the script\n"
+        "128+n with -w: PROGRAM was killed by signal n\n255  with -w: an odd status\n"
+        "else the script's, or with -w PROGRAM's",
+    .examples =
+        "ctrtool launcher -w -X1 -d -x 'echo $1 $2 $3' -- sh -c 'echo "
+        "$CONTAINER_LAUNCHER_UNIX_FD'\n"
+        "ctrtool launcher --escape -w -Umpu -t -H box --uid-map=0.1000.1 --gid-map=0.1000.1 \\\n"
+        "  --disable-setgroups -g -- sh -c 'id -u; hostname; echo $$'",
+    .order = Order::Stop,
+    .failure_status = kExitUsage,
+};
+
+}  // namespace ctr

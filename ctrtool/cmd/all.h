@@ -17,12 +17,18 @@ extern const Manual kHelpManual;
 int run_help(const Words& argv);
 extern const Manual kLauncherManual;
 int run_launcher(const Words& argv);
+extern const Manual kMiniInitManual;
+int run_mini_init(const Words& argv);
+extern const Manual kMiniInit2Manual;
+int run_mini_init2(const Words& argv);
 extern const Manual kMountSeqManual;
 int run_mount_seq(const Words& argv);
 extern const Manual kNsenterManual;
 int run_nsenter(const Words& argv);
 extern const Manual kResetCgroupManual;
 int run_reset_cgroup(const Words& argv);
+extern const Manual kRootfsMountManual;
+int run_rootfs_mount(const Words& argv);
 extern const Manual kSetFdsManual;
 int run_set_fds(const Words& argv);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ctrtool/cmd/all.h"
+#include "ctrtool/core/base/log.h"
 #include "ctrtool/core/base/strf.h"
 
 namespace ctr {
@@ -16,6 +17,7 @@ constexpr OptionRow kOptions[] = {
     {'x', "exit-codes", nullptr, "the exit codes only"},
     {'m', "man", nullptr, "a manual page, in roff"},
     {'c', "compact", nullptr, "the synopsis only"},
+    {'j', "json", nullptr, "applets, their options and exit codes, as JSON"},
     {'v', "version-of-build", nullptr, "version, kind of linking, architecture"},
 };
 
@@ -29,7 +31,67 @@ constexpr Topic kTopics[] = {
      "  N      the caller's descriptor N, kept inheritable\n"
      "  /VAR   its number is in the variable VAR, which is kept\n"
      "  :VAR   the same, but VAR is removed and the descriptor becomes private\n"
-     "  =PATH  PATH is opened, privately\n"},
+     "  =PATH  PATH is opened, privately\n"
+     "Namespaces to join are letters (C cgroup, i ipc, m mount, n net, p pid, U user, u uts,\n"
+     "T time, a all that differ from ours, X close the descriptor afterwards), then\n"
+     "  :N :/VAR ::VAR  a descriptor: namespace file or pidfd\n"
+     "  -NAME           its number is in NAME (CTRTOOL_CONTAINER_LAUNCHER_PID_FD)\n"
+     "  =PATH           a namespace file\n"
+     "  @PID            a process\n"
+     "  /PATH           a directory like /proc/PID, without the first slash: //proc/1\n"
+     "  %PATH           the same, PATH as it is\n"},
+    {"caps",
+     "A mask (0x3000), or words separated by commas: names with or without CAP_, all, none.\n"
+     "'+' or '-' before a word adds to or takes from what is there: -mknod, all-sys_admin.\n"},
+    {"signals", "A number from 0 to 64, or a name: TERM, SIGTERM, RTMIN+3, in any case.\n"},
+    {"rlimits",
+     "NAME=VALUE or NAME=SOFT:HARD; an empty side stays as it is; VALUE may be unlimited.\n"
+     "Names: as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime\n"
+     "sigpending stack, or the letters v c t d f x l q e n u m r y i s.\n"},
+    {"examples",
+     "# unprivileged network namespace\n"
+     "export TARGET_NS_NAME=net0\n"
+     "mkdir -p /run/netns /run/userns\n"
+     "ctrtool launcher --escape -U -n -O 1000 --uid-map=0.1000.1 --gid-map=0.1000.1 \\\n"
+     "  --no-clear-groups --disable-setgroups --script-is-shell --script='ctrtool mount_seq \\\n"
+     "    -m \"/run/netns/$TARGET_NS_NAME\" -f -s \"/proc/self/fd/$2/ns/net\" -K -Ob \\\n"
+     "    -m \"/run/userns/$TARGET_NS_NAME\" -f -s \"/proc/self/fd/$2/ns/user\" -K -Ob' \\\n"
+     "  --wait --no-exec\n"
+     "\n"
+     "# rootless container with a tmpfs root\n"
+     "ctrtool launcher --escape -w -Umpinu --uid-map=0.$(id -u).1 --gid-map=0.$(id -g).1 \\\n"
+     "  --disable-setgroups -g -t -r /tmp/root \\\n"
+     "  -d -x 'ctrtool nsenter -j Umin%/proc/self/fd/$2 -- sh -ec \"\n"
+     "    ctrtool rootfs-mount -o root_link_opts=all_ro,image_dirs=1,dev_opts=bind_host /tmp/root\n"
+     "    ctrtool mount_seq -m /tmp/root/_fsroot_ro -s /tmp/image -O bvosd -r\"' \\\n"
+     "  -- /bin/sh -c 'id; ls /'\n"
+     "\n"
+     "# two containers with different ID maps sharing one image\n"
+     "# /tmp/image may be where a squashfs is mounted\n"
+     "for base in 100000 200000; do\n"
+     "  mkdir -p /tmp/root\n"
+     "  ctrtool launcher --escape -w -Umpinu --uid-map=0.$base.65536 --gid-map=0.$base.65536 \\\n"
+     "    -t -r /tmp/root -d -x 'ctrtool nsenter -j Umin%/proc/self/fd/$2 -- sh -ec \"\n"
+     "      ctrtool rootfs-mount -o root_link_opts=all_ro,image_dirs=1,dev_opts=bind_host "
+     "/tmp/root\n"
+     "      ctrtool mount_seq -m /tmp/root/_fsroot_ro -s /tmp/image -O bvosd -r\"' \\\n"
+     "    -- /bin/sh -c 'cat /proc/self/uid_map; ls /bin/sh'\n"
+     "done\n"
+     "\n"
+     "# nested unprivileged containers\n"
+     "ctrtool launcher --escape -w -Ump -t --uid-map=0.$(id -u).1 --gid-map=0.$(id -g).1 \\\n"
+     "  --disable-setgroups -g -- sh -ec 'echo outer $$ $(id -u)\n"
+     "    ctrtool launcher --escape -w -Ump -t --uid-map=0.0.1 --gid-map=0.0.1 \\\n"
+     "      --disable-setgroups -g -- sh -c \"echo inner \\$\\$ \\$(id -u)\"'\n"
+     "\n"
+     "# a bound /proc/self as a pid handle\n"
+     "mkdir -p /run/daemon\n"
+     "ctrtool mount_seq -m /run/daemon -s /proc/self -K -O b -- sleep 1 &\n"
+     "sleep 0.5\n"
+     "test -e /run/daemon/status && echo runs\n"
+     "wait\n"
+     "test -e /run/daemon/status || echo gone\n"
+     "umount /run/daemon\n"},
     {"chaining",
      "A PROGRAM of the form :APPLET is that applet, run in the same process without an exec.\n"
      "Private descriptors are closed before, the words after it are the applet's.\n"
@@ -55,6 +117,28 @@ std::string options_of(const Manual& manual) {
                  row.name != nullptr ? strf("--%s", row.name).c_str() : "",
                  row.argument != nullptr ? row.argument : "");
   return text;
+}
+
+std::string json_text(const char* text) { return text == nullptr ? "null" : json_quote(text); }
+
+std::string option_json(const OptionRow& row) {
+  const std::string letter =
+      row.key < kLongOnly ? json_quote(strf("-%c", row.key)) : std::string("null");
+  return "{\"short\":" + letter + ",\"long\":" + json_text(row.name) +
+         ",\"argument\":" + json_text(row.argument) + ",\"help\":" + json_text(row.help) +
+         ",\"default\":" + json_text(row.initial) + "}";
+}
+
+std::string applet_json(const Applet& applet) {
+  std::string text = "{\"name\":" + json_text(applet.name) + ",\"help\":" + json_text(applet.help);
+  if (applet.manual == nullptr) return text + "}\n";
+  text += ",\"exit_codes\":" + json_text(applet.manual->exit_codes) + ",\"options\":[";
+  const char* separator = "";
+  for (const OptionRow& row : applet.manual->options) {
+    text += separator + option_json(row);
+    separator = ",\n";
+  }
+  return text + "]}\n";
 }
 
 // A leading dot or quote would be a request; a dash shall stay a dash.
@@ -148,6 +232,7 @@ std::string build() {
 }
 
 std::string part_of(const Applet& applet, int part) {
+  if (part == 'j') return applet_json(applet);
   if (applet.manual == nullptr) return strf("ctrtool %s: %s\n", applet.name, applet.help);
   const Manual& manual = *applet.manual;
   if (part == 'o') return options_of(manual);
@@ -172,8 +257,10 @@ Result<std::string> text_about(const std::string& name, int part) {
 
 std::string about_all(int part) {
   std::string text;
-  for (const Applet& applet : applets()) text += (text.empty() ? "" : "\n") + part_of(applet, part);
-  return text;
+  const std::string separator = part == 'j' ? "," : "\n";
+  for (const Applet& applet : applets())
+    text += (text.empty() ? "" : separator) + part_of(applet, part);
+  return part == 'j' ? "[" + text + "]\n" : text;
 }
 
 Result<Ending> show_help(const Parsed& parsed) {

@@ -6,16 +6,22 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 
 #include "ctrtool/cmd/all.h"
 #include "ctrtool/cmd/escapes.h"
+#include "ctrtool/cmd/quoted_words.h"
+#include "ctrtool/core/base/rollback.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/user_namespace.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
 #include "ctrtool/core/sys/process.h"
 
 namespace ctr {
 namespace {
+
+enum Long : int { kIdMap = kLongOnly, kUnlessMounted, kRollback, kItems };
 
 constexpr OptionRow kOptions[] = {
     {'m', "mount", "TARGET", "operation: mount"},
@@ -37,12 +43,16 @@ constexpr OptionRow kOptions[] = {
     {'r', "remount", nullptr, "m: then remount with the same flags"},
     {'K', "follow-source", nullptr, "m: links in the source are fine"},
     {'k', "follow-target", nullptr, "links in TARGET are fine"},
-    {'e', "tolerate", nullptr, "go on if this operation fails; exit status 2"},
+    {'e', "tolerate", nullptr, "go on if this operation fails; given twice, if a check fails too"},
     {'y', "sync", nullptr, "sync afterwards"},
     {'M', "mode", "OCTAL", "D, w: the mode of what is created", "0700, w: 0644"},
     {'d', "text", "TEXT", "w: contents, as they are"},
     {'b', "escaped", "TEXT", "w: contents, with \\n \\t \\r \\0 \\\\ \\xHH \\ooo"},
     {'a', "append", nullptr, "w: append to the file"},
+    {kIdMap, "idmap", "MAPS|FILE", "m of a bind: uids=IN-OUT-COUNT;gids=..., or a user namespace"},
+    {kUnlessMounted, "unless-mounted", nullptr, "m: do nothing if TARGET is a mount point"},
+    {kRollback, "rollback", nullptr, "if anything fails, undo what was made"},
+    {kItems, "items", "FILE", "more words, quoted as for a shell, any number a line"},
 };
 
 constexpr std::string_view kOperations = "muDlwcS";
@@ -82,6 +92,9 @@ struct Item {
   bool tolerate = false;
   bool sync = false;
   bool append = false;
+  bool tolerate_checks = false;
+  bool unless_mounted = false;
+  std::string idmap{};
 };
 
 // --- words → items -------------------------------------------------------------------------------
@@ -91,9 +104,10 @@ struct Scope {
   std::string_view operations;
 };
 constexpr Scope kScopes[] = {
-    {'s', "ml"}, {'t', "m"},  {'O', "muD"}, {'F', "muD"}, {'o', "m"},         {'E', "m"},
-    {'f', "m"},  {'p', "mD"}, {'x', "mw"},  {'r', "m"},   {'K', "m"},         {'k', kOperations},
-    {'M', "Dw"}, {'d', "w"},  {'b', "w"},   {'a', "w"},   {'e', kOperations}, {'y', kOperations},
+    {'s', "ml"}, {'t', "m"},         {'O', "muD"},       {'F', "muD"},  {'o', "m"},
+    {'E', "m"},  {'f', "m"},         {'p', "mD"},        {'x', "mw"},   {'r', "m"},
+    {'K', "m"},  {'k', kOperations}, {'M', "Dw"},        {'d', "w"},    {'b', "w"},
+    {'a', "w"},  {'e', kOperations}, {'y', kOperations}, {kIdMap, "m"}, {kUnlessMounted, "m"},
 };
 
 bool has_scope(int key, int operation) {
@@ -163,19 +177,48 @@ Result<void> modify(const Given& given, Item& item) {
   item.remount |= given.key == 'r';
   item.follow_source |= given.key == 'K';
   item.follow_target |= given.key == 'k';
+  item.tolerate_checks |= given.key == 'e' && item.tolerate;
   item.tolerate |= given.key == 'e';
+  item.unless_mounted |= given.key == kUnlessMounted;
+  if (given.key == kIdMap) item.idmap = given.value;
   item.sync |= given.key == 'y';
   item.append |= given.key == 'a';
   return {};
 }
 
-Result<std::vector<Item>> items_of(const Parsed& parsed) {
-  std::vector<Item> items;
+// Deep enough for a list of lists, and an end for one that names itself.
+constexpr int kDeepest = 8;
+
+Result<void> add_items(const Parsed& parsed, int depth, std::vector<Item>& items);
+
+Result<void> add_file(const Given& given, int depth, std::vector<Item>& items) {
+  if (depth == kDeepest) return usage_error(given, "lists in lists, too deep");
+  const std::string text = TRY_CTX(sys::read_file_at(kCwd, given.value), "%s", given.word.c_str());
+  Words words{"mount_seq"};
+  for (const std::string_view line : split(text, '\n')) {
+    if (trim(line).starts_with('#')) continue;
+    const Words more = TRY_CTX(split_quoted(line), "%s", quote(given.value).c_str());
+    words.insert(words.end(), more.begin(), more.end());
+  }
+  const Parsed parsed =
+      TRY_CTX(parse_words(kMountSeqManual, words), "%s", quote(given.value).c_str());
+  if (parsed.dashes || parsed.help || parsed.version)
+    return usage_error(given, "only operations and modifiers go there");
+  return add_items(parsed, depth + 1, items);
+}
+
+Result<void> add_items(const Parsed& parsed, int depth, std::vector<Item>& items) {
   for (const Given& given : parsed.options) {
     if (given.key == kBareWord)
       return make_error(Kind::InvalidSpec, "%s is no option; a program goes after \"--\"",
                         quote(given.value).c_str());
-    if (kOperations.find(static_cast<char>(given.key)) != kOperations.npos) {
+    if (given.key == kRollback) continue;
+    if (given.key == kItems) {
+      TRY(add_file(given, depth, items));
+      continue;
+    }
+    if (given.key < kLongOnly &&
+        kOperations.find(static_cast<char>(given.key)) != kOperations.npos) {
       items.push_back({.operation = given.key, .target = given.value});
       continue;
     }
@@ -186,8 +229,17 @@ Result<std::vector<Item>> items_of(const Parsed& parsed) {
                         items.back().operation);
     TRY(modify(given, items.back()));
   }
+  return {};
+}
+
+Result<std::vector<Item>> items_of(const Parsed& parsed) {
+  std::vector<Item> items;
+  TRY(add_items(parsed, 0, items));
   if (!parsed.dashes && !parsed.words.empty())
     return make_error(Kind::InvalidSpec, "%s is no option", quote(parsed.words[0]).c_str());
+  for (const Item& item : items)
+    if (!item.idmap.empty() && (item.flags & MS_BIND) == 0)
+      return make_error(Kind::InvalidSpec, "--idmap is for binds (-O b)");
   return items;
 }
 
@@ -245,28 +297,81 @@ Outcome failed_unless(Result<void> done) {
   return Failure{std::move(done).error(), false};
 }
 
-Result<void> make_target(const Item& item, const Place& place) {
+// What --rollback undoes: names that were made, by the directory they are in.
+void undo_name(Rollback& undo, const Place& place, int flags) {
+  Result<UniqueFd> directory = sys::dup(place.directory);
+  if (!directory.ok()) return;
+  auto shared = std::make_shared<UniqueFd>(std::move(*directory));
+  undo.add([shared, name = place.name, flags] { (void)sys::unlinkat(*shared, name, flags); });
+}
+
+Result<void> make_target(const Item& item, const Place& place, Rollback& undo) {
   constexpr mode_t kDirectoryMode = 0700;
   constexpr mode_t kNodeMode = 0600;
   // A socket's node: nothing can be done with it, and making it takes no privilege.
   const Result<void> made =
       item.make_directory ? sys::mkdirat(place.directory, place.name, kDirectoryMode)
                           : sys::mknodat(place.directory, place.name, S_IFSOCK | kNodeMode, 0);
+  if (made.ok()) undo_name(undo, place, item.make_directory ? AT_REMOVEDIR : 0);
   if (made.ok() || (made.error().code == EEXIST && !item.exclusive)) return {};
   return made;
 }
 
-Result<void> mount_at(const Item& item, const std::string& source) {
-  {
+// The top of what is mounted there, which holds on to it until it is detached.
+Result<void> undo_mount(Rollback& undo, const Item& item) {
+  UniqueFd top = TRY(open_path(item.target, item.follow_target));
+  auto shared = std::make_shared<UniqueFd>(std::move(top));
+  undo.add(
+      [shared, target = item.target] { (void)sys::umount2(path_to(*shared, target), MNT_DETACH); });
+  return {};
+}
+
+Result<UniqueFd> id_map_namespace(const std::string& text) {
+  if (text.find('=') == std::string::npos) return sys::open(text, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+  const MountIdMaps maps = TRY(parse_mount_id_maps(text, {}, {}));
+  return make_user_namespace(maps.uids, maps.gids);
+}
+
+// A bind that shows other owners: it has to get its map before anybody can see it.
+Result<void> bind_mapped(const Item& item, const std::string& source) {
+  const UniqueFd users = TRY_CTX(id_map_namespace(item.idmap), "--idmap");
+  const unsigned deep = (item.flags & MS_REC) != 0 ? static_cast<unsigned>(AT_RECURSIVE) : 0U;
+  const UniqueFd tree = TRY(sys::open_tree(kCwd, source, OPEN_TREE_CLONE | deep));
+  struct mount_attr attr {};
+  attr.attr_set = MOUNT_ATTR_IDMAP;
+  attr.userns_fd = static_cast<std::uint64_t>(users.raw());
+  TRY(sys::mount_setattr(tree, "", deep, attr));
+  const UniqueFd target = TRY(open_path(item.target, item.follow_target));
+  return sys::move_mount(tree, target, "");
+}
+
+Result<bool> is_mounted(const Item& item) {
+  const UniqueFd target = TRY(open_path(item.target, item.follow_target));
+  const struct statx st = TRY(sys::statx(target, "", AT_EMPTY_PATH, STATX_BASIC_STATS));
+  return (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+Result<void> mount_at(const Item& item, const std::string& source, Rollback& undo) {
+  if (!item.idmap.empty()) {
+    TRY(bind_mapped(item, source));
+  } else {
     const UniqueFd target = TRY(open_path(item.target, item.follow_target));
     TRY(sys::mount(source, path_to(target, item.target), item.type, item.flags, item.data));
   }
+  const bool makes =
+      (item.flags & (MS_REMOUNT | MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE | MS_MOVE)) ==
+      0;
+  if (makes) TRY(undo_mount(undo, item));
   if (!item.remount) return {};
   const UniqueFd top = TRY(open_path(item.target, item.follow_target));
   return sys::mount("", path_to(top, item.target), "", item.flags | MS_REMOUNT, "");
 }
 
-Outcome do_mount(const Item& item) {
+Outcome do_mount(const Item& item, Rollback& undo) {
+  if (item.unless_mounted) {
+    const Result<bool> mounted = is_mounted(item);
+    if (mounted.ok() && *mounted) return std::nullopt;
+  }
   std::string source = item.source.value_or("/dev/null");
   UniqueFd from;
   if (!item.follow_source) {
@@ -283,12 +388,12 @@ Outcome do_mount(const Item& item) {
   if (item.make_directory || item.make_file) {
     const Result<Place> place = place_of(item.target, item.follow_target);
     if (!place.ok()) return Failure{place.error(), true};
-    const Result<void> made = make_target(item, *place);
+    const Result<void> made = make_target(item, *place, undo);
     if (!made.ok()) return Failure{made.error(), false};
   }
   const Result<UniqueFd> target = open_path(item.target, item.follow_target);
   if (!target.ok()) return Failure{target.error(), true};
-  return failed_unless(mount_at(item, source));
+  return failed_unless(mount_at(item, source, undo));
 }
 
 // An open descriptor would keep the mount busy, so its parent's is used.
@@ -307,23 +412,29 @@ Outcome do_unmount(const Item& item) {
   return failed_unless(sys::umount2(path, flags | UMOUNT_NOFOLLOW));
 }
 
-Result<void> make_directory(const Item& item, const Place& place) {
+Result<void> make_directory(const Item& item, const Place& place, Rollback& undo) {
   constexpr mode_t kMode = 0700;
   const Result<void> made = sys::mkdirat(place.directory, place.name, kMode);
   if (!made.ok()) {
     const bool fine = made.error().code == EEXIST && (item.flags & kExistsIsFine) != 0;
     return fine ? Result<void>{} : made;
   }
+  undo_name(undo, place, AT_REMOVEDIR);
   if (!item.mode.has_value()) return {};
   return sys::fchmodat(place.directory, place.name, *item.mode);
 }
 
-Result<void> make_link(const Item& item, const Place& place) {
-  return sys::symlinkat(*item.source, place.directory, place.name);
+Result<void> make_link(const Item& item, const Place& place, Rollback& undo) {
+  TRY(sys::symlinkat(*item.source, place.directory, place.name));
+  undo_name(undo, place, 0);
+  return {};
 }
 
-Result<void> write_file(const Item& item, const Place& place) {
+// What was there before cannot be brought back: only new files are undone.
+Result<void> write_file(const Item& item, const Place& place, Rollback& undo) {
   constexpr mode_t kMode = 0644;
+  const bool there = TRY(sys::exists(place.directory, place.name));
+  if (!there) undo_name(undo, place, 0);
   const mode_t mode = item.mode.value_or(kMode);
   if (!item.append && !item.exclusive)
     return sys::replace_file_at(place.directory, place.name, item.text, mode);
@@ -333,7 +444,7 @@ Result<void> write_file(const Item& item, const Place& place) {
   return sys::write_all(file, item.text);
 }
 
-Outcome do_create(const Item& item) {
+Outcome do_create(const Item& item, Rollback& undo) {
   if (item.operation == 'l' && !item.source.has_value())
     return Failure{make_error(Kind::System, "a link needs its contents (-s)"), true};
   if (item.parents) {
@@ -342,12 +453,17 @@ Outcome do_create(const Item& item) {
   }
   const Result<Place> place = place_of(item.target, item.follow_target);
   if (!place.ok()) return Failure{place.error(), true};
-  if (item.operation == 'D') return failed_unless(make_directory(item, *place));
-  if (item.operation == 'l') return failed_unless(make_link(item, *place));
-  return failed_unless(write_file(item, *place));
+  if (item.operation == 'D') return failed_unless(make_directory(item, *place, undo));
+  if (item.operation == 'l') return failed_unless(make_link(item, *place, undo));
+  return failed_unless(write_file(item, *place, undo));
 }
 
-Outcome do_chdir(const Item& item) {
+Outcome do_chdir(const Item& item, Rollback& undo) {
+  Result<UniqueFd> here = sys::open(".", O_PATH | O_DIRECTORY);
+  if (here.ok()) {
+    auto shared = std::make_shared<UniqueFd>(std::move(*here));
+    undo.add([shared] { (void)sys::fchdir(*shared); });
+  }
   const Result<UniqueFd> target = open_path(item.target, item.follow_target);
   if (!target.ok()) return Failure{target.error(), true};
   return failed_unless(sys::fchdir(*target));
@@ -366,12 +482,12 @@ Result<void> run_shell(const std::string& command) {
   return make_error(Kind::System, "ended with status %d", code);
 }
 
-Outcome do_item(const Item& item) {
-  if (item.operation == 'm') return do_mount(item);
+Outcome do_item(const Item& item, Rollback& undo) {
+  if (item.operation == 'm') return do_mount(item, undo);
   if (item.operation == 'u') return do_unmount(item);
-  if (item.operation == 'c') return do_chdir(item);
+  if (item.operation == 'c') return do_chdir(item, undo);
   if (item.operation == 'S') return failed_unless(run_shell(item.target));
-  return do_create(item);
+  return do_create(item, undo);
 }
 
 const char* operation_name(int operation) {
@@ -386,21 +502,32 @@ Error failure_of(const Item& item, std::size_t index, std::size_t done, const Er
                     error.message.c_str(), done);
 }
 
-Result<Ending> mount_seq(const Parsed& parsed) {
-  const std::vector<Item> items = TRY(items_of(parsed));
+Result<std::size_t> do_items(const std::vector<Item>& items, Rollback& undo) {
   std::size_t done = 0;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const Item& item = items[i];
-    const Outcome failure = do_item(item);
+    const Outcome failure = do_item(item, undo);
     if (!failure.has_value()) ++done;
     if (failure.has_value()) {
       const Error error = failure_of(item, i, done, failure->error);
-      if (failure->fatal || !item.tolerate) return error;
+      if (!item.tolerate || (failure->fatal && !item.tolerate_checks)) return error;
       complain("mount_seq", error.message);
     }
     if (item.sync) ::sync();
   }
-  if (done != items.size()) return Ending{.status = kExitTolerated};
+  return done;
+}
+
+Result<Ending> mount_seq(const Parsed& parsed) {
+  const std::vector<Item> items = TRY(items_of(parsed));
+  const bool rolls_back = std::ranges::any_of(
+      parsed.options, [](const Given& given) { return given.key == kRollback; });
+  Rollback undo;
+  const Result<std::size_t> done = do_items(items, undo);
+  const bool all_done = done.ok() && *done == items.size();
+  if (all_done || !rolls_back) undo.release();
+  TRY(done);
+  if (!all_done) return Ending{.status = kExitTolerated};
   return becomes(parsed.words);
 }
 
@@ -416,6 +543,7 @@ const Manual kMountSeqManual = {
         "Mount flags: a noatime, b bind, c relatime, d nodev, e dirsync, h shared, l slave,\n"
         "m move, n nosymfollow, o read-only, p private, q silent, r remount, s nosuid,\n"
         "t strictatime, u unbindable, v recursive, w synchronous, x noexec, z lazytime.\n"
+        "A daemon's pid file that cannot lie is a bind of its own /proc/self, see the examples.\n"
         "Unmount flags: f force, l lazy, n no-follow, x expire. Directory flag: e may exist.",
     .options = kOptions,
     .exit_codes =
@@ -423,7 +551,8 @@ const Manual kMountSeqManual = {
         "operation failed\nelse PROGRAM's, 126 or 127 if it can't be executed",
     .examples =
         "ctrtool mount_seq -m root -E -t tmpfs -c root -D data -M 0755 -l latest -s data\n"
-        "ctrtool mount_seq -m ro -E -s /etc -O bo -r",
+        "ctrtool mount_seq -m ro -E -s /etc -O bo -r\n"
+        "ctrtool mount_seq -m /run/daemon -E -s /proc/self -K -O b -- daemon",
     .order = Order::InPlace,
     .failure_status = kExitFailed,
 };

@@ -100,7 +100,8 @@ void check_args(const std::vector<std::string>& args, const Pointer& at, Problem
   if (args.empty()) {
     problems.error(at, "must name a program");
   } else if (args.front().empty()) {
-    problems.error(at.at(0), "must not be empty");
+    // In the words that engines look for: their status is 127.
+    problems.error(at.at(0), "executable file not found in $PATH: the name is empty");
   }
 }
 

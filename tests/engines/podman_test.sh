@@ -18,7 +18,10 @@ t_exit_125_of_the_program() { expect 125 run --rm bb sh -c 'exit 125'; }
 t_exit_126_directory() { expect 126 run --rm bb /etc; }
 t_exit_126_not_executable() { expect 126 run --rm bb /etc/passwd; }
 t_exit_127_missing_path() { expect 127 run --rm bb /no/such/program; }
-t_exit_127_missing_word() { expect 127 run --rm bb nosuchprogram; }
+t_exit_127_missing_word() {
+  expect 127 run --rm bb nosuchprogram
+  expect 127 run --rm bb ''
+}
 ended_with() {
   eventually sh -c "command podman --root /tmp/podman/root --runroot /run/podman/storage inspect \\
     --format '{{.State.Status}}:{{.State.ExitCode}}' c | grep -q -x exited:$1"

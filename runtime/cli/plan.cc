@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/file.h"
 #include "runtime/cli/launch.h"
 #include "runtime/spec/parse.h"
+#include "runtime/translate/script.h"
 
 namespace oci::cli {
 namespace {
 
 using ctr::Result;
+
+FileKind look_up(const std::string& path) {
+  const Result<struct stat> st = ctr::sys::fstatat(ctr::kCwd, path, 0);
+  if (!st.ok()) return FileKind::Missing;
+  return S_ISDIR(st->st_mode) ? FileKind::Directory : FileKind::Other;
+}
 
 Result<std::string> described(const ctr::ContainerPlan& plan, const std::string& format) {
   if (format == "text") return ctr::describe_text(plan);
@@ -22,6 +32,7 @@ Result<int> plan(const CommandContext& context, const Words& words) {
   options.id = "plan";
   std::string format = "text";
   std::string bundle;
+  bool as_script = false;
   const Syntax syntax{
       .command = "plan",
       .help = "Prints what `create` would do with a bundle, in order, and does nothing.",
@@ -31,6 +42,7 @@ Result<int> plan(const CommandContext& context, const Words& words) {
               {"config", 'f', "FILE", "configuration, if it has another name", &options.config,
                "config.json"},
               {"format", '\0', "FORMAT", "text or json", &format, "text"},
+              {"as-script", '\0', "", "as a shell script of ctrtool commands", &as_script},
               {"id", '\0', "ID", "the container's ID", &options.id, "plan"},
           },
       .operands = {{"BUNDLE", Operand::kOptional, &bundle}},
@@ -40,7 +52,8 @@ Result<int> plan(const CommandContext& context, const Words& words) {
   const Draft draft = TRY(read_draft(context, options));
   const Translation translation = translate(draft.spec, draft.facts, draft.translate);
   TRY(first_error(translation.problems, "config.json"));
-  const std::string text = TRY(described(translation.plan, format));
+  const std::string text =
+      as_script ? plan_script(translation.plan, look_up) : TRY(described(translation.plan, format));
   TRY(print(text));
   return 0;
 }

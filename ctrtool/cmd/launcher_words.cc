@@ -577,6 +577,8 @@ Result<void> check_words(const Request& r) {
 
 bool clears_caps(const Request& r) {
   if (r.clear_caps.has_value()) return *r.clear_caps;
+  // A stage is no exec: it goes on with what we have.
+  if (!r.program.empty() && r.program.front().starts_with(':')) return false;
   return (r.namespaces & CLONE_NEWUSER) != 0 || r.bounding.has_value() ||
          r.user_namespace.has_value() || r.root.has_value() || r.joins_anything() ||
          r.forks != Request::Forks::No;

@@ -310,7 +310,9 @@ class Planner {
     identity();
     child(Phase::Process, SetUndumpable{});
     if (r_.no_new_privs) child(Phase::Process, SetNoNewPrivileges{}, "--no-new-privs");
-    if (!r_.keep_caps) child(Phase::Process, DropUninheritable{});
+    // A stage goes on with what we have: only an exec is what capabilities fall before.
+    if (!r_.keep_caps && !r_.program.front().starts_with(':'))
+      child(Phase::Process, DropUninheritable{});
     child(Phase::Process, FindProgram{});
     if (!plan_.in_place) {
       plan_.add(Phase::Process, Actor::Both, Meet{Point::Ready});

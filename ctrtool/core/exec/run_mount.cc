@@ -223,27 +223,42 @@ Result<void> run(const EnterRoot& op, Context& ctx) {
 
 Result<void> run(const EnterDirectory& op, Context&) { return sys::fchdir(BorrowedFd(op.fd)); }
 
-// A procfs shows the pid namespace of whoever mounts it, and only children get into another one.
+namespace {
+
+// Only children get into another pid namespace; and from a user namespace further inside there may
+// be no way back to our own. So a child joins, and a child of it mounts.
+Result<void> mount_proc_from_inside(const MountProcOf& op, BorrowedFd target, BorrowedFd report) {
+  TRY(sys::setns(BorrowedFd(op.pid_namespace), CLONE_NEWPID));
+  const sys::Cloned inner = TRY(sys::clone3(0, kNoFd));
+  if (inner.pid != 0) {
+    TRY(sys::waitpid(inner.pid, 0));
+    return {};
+  }
+  const Result<void> mounted = mount_on(target, "proc", "proc", op.flags, op.data);
+  (void)sys::write_all(report, mounted.ok() ? "+" : encode_error(mounted.error()));
+  child_exit(0);
+}
+
+}  // namespace
+
+// A procfs shows the pid namespace of whoever mounts it.
 Result<void> run(const MountProcOf& op, Context& ctx) {
   const UniqueFd target =
       TRY(ensure_in_root(ctx.root, op.at, Missing::Directory, 0755, Follow::Never));
-  const UniqueFd own = TRY(sys::open("/proc/self/ns/pid", O_RDONLY));
-  TRY(sys::setns(BorrowedFd(op.pid_namespace), CLONE_NEWPID));
   sys::Pipe report = TRY(sys::pipe());
-  sys::Cloned child = TRY(sys::clone3(0, kNoFd));
+  const sys::Cloned child = TRY(sys::clone3(0, kNoFd));
   if (child.pid == 0) {
-    const Result<void> mounted = mount_on(target, "proc", "proc", op.flags, op.data);
-    if (!mounted.ok()) (void)sys::write_all(report.write, encode_error(mounted.error()));
-    child_exit(mounted.ok() ? 0 : 1);
+    const Result<void> done = mount_proc_from_inside(op, target, report.write);
+    if (!done.ok()) (void)sys::write_all(report.write, encode_error(done.error()));
+    child_exit(0);
   }
   report.write.reset();
-  const Result<std::string> wire = sys::read_all(report.read);
-  const std::optional<int> status = TRY(sys::waitpid(child.pid, 0));
-  TRY(sys::setns(own, CLONE_NEWPID));
-  const std::optional<Error> error = decode_error(wire.ok() ? *wire : std::string());
+  const std::string wire = TRY(sys::read_all(report.read));
+  TRY(sys::waitpid(child.pid, 0));
+  if (wire == "+") return {};
+  const std::optional<Error> error = decode_error(wire);
   if (error.has_value()) return *error;
-  if (status != 0) return make_error(Kind::ChildDied, "the helper process died");
-  return {};
+  return make_error(Kind::ChildDied, "whoever was to mount it is gone");
 }
 
 Result<void> run(const ReturnToDirectory&, Context& ctx) {

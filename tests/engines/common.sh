@@ -57,6 +57,14 @@ make_rootfs() {
   printf 'root:x:0:\nuser:x:1000:\nwheel:x:10:user\n' >"$1/etc/group"
 }
 
+# An /etc that may be written to.
+with_private_etc() {
+  mkdir -p /tmp/etc/upper /tmp/etc/work
+  mount -t overlay -o lowerdir=/etc,upperdir=/tmp/etc/upper,workdir=/tmp/etc/work overlay /etc ||
+    skip "this kernel has no overlay file system"
+  mount_points >/tmp/mounts_before
+}
+
 # Everything of podman and buildah below /tmp and /run, which are ours alone.
 setup_containers_conf() {
   tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')

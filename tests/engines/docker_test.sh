@@ -16,7 +16,16 @@ setup_docker() {
   start_containerd
   configure_docker >/tmp/docker/daemon.json || fail "the snippet: $(cat /tmp/docker/jq.log)"
   start_docker
+  import_image
+}
+import_image() {
   tar -C /tmp/rootfs -c . | docker import --change 'ENV PATH=/bin' - bb >/dev/null || fail "docker import"
+}
+# reconfigure FILTER: of daemon.json.
+reconfigure() {
+  stop_daemon "$dockerd"
+  jq "$1" /tmp/docker/daemon.json >/tmp/docker/new && mv /tmp/docker/new /tmp/docker/daemon.json
+  start_docker
 }
 # The snippet that the package installs, with the program under test in it.
 configure_docker() {
@@ -196,10 +205,7 @@ t_rm_force_of_a_running_one() {
   expect 0 docker rm -f box
 }
 t_daemon_restarts() {
-  jq '."live-restore" = true' /tmp/docker/daemon.json >/tmp/docker/new
-  mv /tmp/docker/new /tmp/docker/daemon.json
-  stop_daemon "$dockerd"
-  start_docker
+  reconfigure '."live-restore" = true'
   run_in_background
   stop_daemon "$dockerd"
   start_docker
@@ -413,6 +419,30 @@ t_host_namespaces() {
   expect 0 run --rm --pid host --uts host --ipc host bb sh -c 'readlink /proc/self/ns/pid; hostname'
   is "$(readlink /proc/self/ns/pid)
 $(hostname)"
+}
+t_user_namespace() {
+  with_private_etc
+  echo remapped:x:4000:4000::/:/bin/sh >>/etc/passwd
+  echo remapped:x:4000: >>/etc/group
+  echo remapped:400000:65536 >/etc/subuid
+  echo remapped:400000:65536 >/etc/subgid
+  reconfigure '."userns-remap" = "remapped"'
+  state_root=/run/docker/exec.400000.400000/runtime-runc/moby
+  import_image
+  mount_points >/tmp/mounts_before  # dockerd has mounted its new root on itself
+  expect 0 run --rm -v /made-here bb sh -c 'cat /proc/self/uid_map; touch /made-here/x; stat -c %u /made-here/x'
+  says "0     400000      65536"
+  run_in_background
+  expect 4 docker exec box sh -c 'id -u; exit 4'
+  is 0
+  expect 0 run --rm --userns host bb cat /proc/self/uid_map
+  lacks 400000
+}
+t_cgroup_namespaces() {
+  expect 0 run --rm --cgroupns host bb readlink /proc/self/ns/cgroup
+  is "$(readlink /proc/self/ns/cgroup)"
+  expect 0 run --rm --cgroupns private bb readlink /proc/self/ns/cgroup
+  [ "$out" != "$(readlink /proc/self/ns/cgroup)" ] || fail "the host's"
 }
 t_hostname_env_workdir() {
   expect 0 run --rm --hostname named -e A=b -w /tmp bb sh -c 'echo $(hostname) $A $(pwd)'

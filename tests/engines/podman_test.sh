@@ -472,16 +472,10 @@ YAML
 }
 
 # --- users and groups --------------------------------------------------------------
-with_etc() {
-  mkdir -p /tmp/etc/upper /tmp/etc/work
-  mount -t overlay -o lowerdir=/etc,upperdir=/tmp/etc/upper,workdir=/tmp/etc/work overlay /etc ||
-    skip "this kernel has no overlay file system"
-  mount_points >/tmp/mounts_before
+t_userns_auto() {
+  with_private_etc
   echo containers:300000:200000 >/etc/subuid
   echo containers:300000:200000 >/etc/subgid
-}
-t_userns_auto() {
-  with_etc
   expect 0 run --rm --userns auto bb cat /proc/self/uid_map
   says 300000
   expect 0 run --rm --userns auto:size=2000 bb cat /proc/self/uid_map

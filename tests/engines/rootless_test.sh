@@ -10,9 +10,7 @@ setup_rootless() {
   command -v setpriv >/dev/null || skip "setpriv is not installed"
   [ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || skip "this machine forbids user namespaces"
   tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
-  mkdir -p /tmp/etc/upper /tmp/etc/work
-  mount -t overlay -o lowerdir=/etc,upperdir=/tmp/etc/upper,workdir=/tmp/etc/work overlay /etc ||
-    skip "this kernel has no overlay file system"
+  with_private_etc
   echo "plain:x:$id:$id::/tmp/home:/bin/sh" >>/etc/passwd
   echo "plain:x:$id:" >>/etc/group
   echo plain:200000:65536 >/etc/subuid

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -20,6 +21,8 @@ const char* base_name(const char* path) {
 
 bool called_as_ctrtool(const char* program) {
   const char* name = base_name(program);
+  const bool by_word = std::getenv("CTRTOOL_OVERRIDE_ARGV0_LOOKUP") != nullptr;
+  if (by_word && std::strcmp(name, "ocictr") != 0) return true;
   return std::strncmp(name, "ctrtool", std::strlen("ctrtool")) == 0 || ctr::is_applet(name);
 }
 

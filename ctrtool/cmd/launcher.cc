@@ -94,6 +94,12 @@ Result<void> open_relay(const Request& request, Files& files) {
 }
 
 Result<void> open_files(const Request& request, Files& files) {
+  // First of all: shells want a number of one digit in ">&$5".
+  if (request.script_no_fork) {
+    sys::Pipe pipe = TRY(sys::pipe());
+    files.go_read = std::move(pipe.read);
+    files.go_write = std::move(pipe.write);
+  }
   TRY(open_program(request, files));
   if (request.lock_file.has_value()) {
     files.lock = TRY(sys::open(*request.lock_file, O_RDWR | O_CREAT | O_NOCTTY, 0600));
@@ -106,11 +112,6 @@ Result<void> open_files(const Request& request, Files& files) {
   TRY(open_relay(request, files));
   if (request.cgroup.has_value())
     files.cgroup = TRY(sys::open(*request.cgroup, O_PATH | O_DIRECTORY));
-  if (request.script_no_fork) {
-    sys::Pipe pipe = TRY(sys::pipe());
-    files.go_read = std::move(pipe.read);
-    files.go_write = std::move(pipe.write);
-  }
   return {};
 }
 

@@ -57,6 +57,18 @@ make_rootfs() {
   printf 'root:x:0:\nuser:x:1000:\nwheel:x:10:user\n' >"$1/etc/group"
 }
 
+# /tmp/image.tar of /tmp/rootfs, as `docker save` writes it.
+make_image() {
+  mkdir /tmp/image
+  tar -C /tmp/rootfs -cf /tmp/image/layer.tar .
+  printf '{"architecture":"%s","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":["/bin/guest","wait-term"]},
+    "rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' "$(dpkg --print-architecture)" \
+    "$(sha256sum </tmp/image/layer.tar | cut -d ' ' -f 1)" >/tmp/image/config.json
+  printf '[{"Config":"config.json","RepoTags":["docker.io/library/bb:latest"],"Layers":["layer.tar"]}]' \
+    >/tmp/image/manifest.json
+  tar -C /tmp/image -cf /tmp/image.tar .
+}
+
 # An /etc that may be written to.
 with_private_etc() {
   mkdir -p /tmp/etc/upper /tmp/etc/work

@@ -238,6 +238,13 @@ t_namespace_of_another() {
   expect 0 run --rm --with-ns "uts:$other" /tmp/rootfs d readlink /proc/self/ns/uts
   is "$(readlink "$other")"
 }
+t_image_in_a_user_namespace() {
+  make_image
+  expect 0 ctr image import --snapshotter native /tmp/image.tar
+  expect 0 ctr run --rm --snapshotter native --uidmap 0:100000:5000 --gidmap 0:100000:5000 \
+    --runtime io.containerd.runc.v2 --runc-binary "$OCICTR" docker.io/library/bb:latest c guest report
+  says "uid 0 0 0" "uid_map          0     100000       5000"
+}
 t_device() {
   expect 0 run --rm --device /dev/fuse /tmp/rootfs c stat -c %t:%T /dev/fuse
   is a:e5

@@ -31,16 +31,6 @@ cri_conf() {
   snapshotter = "native"
 CONF
 }
-make_image() {
-  mkdir /tmp/image
-  tar -C /tmp/rootfs -cf /tmp/image/layer.tar .
-  printf '{"architecture":"%s","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":["/bin/guest","wait-term"]},
-    "rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' "$(dpkg --print-architecture)" \
-    "$(sha256sum </tmp/image/layer.tar | cut -d ' ' -f 1)" >/tmp/image/config.json
-  printf '[{"Config":"config.json","RepoTags":["docker.io/library/bb:latest"],"Layers":["layer.tar"]}]' \
-    >/tmp/image/manifest.json
-  tar -C /tmp/image -cf /tmp/image.tar .
-}
 stop_engine() { stop_daemon "$containerd"; }
 remove_containers() {
   [ -z "${box:-}" ] || cri rm "$box"

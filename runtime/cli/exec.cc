@@ -215,12 +215,10 @@ Result<void> add_cgroup(const std::string& word, ExecTarget& target) {
 Result<void> choose_cgroup(const Container& container, const Words& words, ExecTarget& target) {
   const ContainerCgroup& cgroup = container.state.cgroup;
   if (cgroup.record.path.empty()) return {};
-  // A user's scope is not below our own cgroup, and then only its systemd may move a process in.
-  if (!cgroup.scope.empty() && cgroup.systemd == ctr::SystemdInstance::User && words.empty()) {
-    target.user_scope = cgroup.scope;
-    return {};
-  }
   target.cgroup = cgroup.record;
+  // A user's scope is not below our own cgroup, and then only its systemd may move a process in.
+  if (!cgroup.scope.empty() && cgroup.systemd == ctr::SystemdInstance::User && words.empty())
+    target.user_scope = cgroup.scope;
   const auto for_all = std::count_if(words.begin(), words.end(), [](const std::string& word) {
     return word.find(':') >= word.find('/');
   });

@@ -276,7 +276,8 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   out.plan.id = target.id;
   out.plan.preserve_fds = target.preserve_fds;
 
-  if (target.cgroup.has_value())
+  const bool by_systemd = !target.user_scope.empty();
+  if (target.cgroup.has_value() && !by_systemd)
     work.parent(Phase::Cgroup, ctr::OpenCgroup{*target.cgroup, target.cgroups_below});
   const bool new_pid = (target.namespaces & CLONE_NEWPID) != 0;
   const bool by_parent = new_pid && facts.privileged();
@@ -284,11 +285,13 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   work.parent(Phase::Namespaces, ctr::Clone{0});
   add_privileged_attributes(work, process, Pointer());
   add_initial_affinity(work, process, Pointer());
-  if (!target.user_scope.empty()) {
-    work.parent(Phase::Cgroup, ctr::AttachScope{ctr::SystemdInstance::User, target.user_scope});
+  if (by_systemd) {
+    work.parent(Phase::Cgroup,
+                ctr::AttachScope{ctr::SystemdInstance::User, target.user_scope, *target.cgroup});
     work.meet(Phase::Cgroup, Point::CgroupMade);
+  } else if (target.cgroup.has_value()) {
+    work.child(Phase::Cgroup, ctr::JoinCgroup{});
   }
-  if (target.cgroup.has_value()) work.child(Phase::Cgroup, ctr::JoinCgroup{});
   add_final_affinity(work, process, Pointer());
   if (!has_mount_namespace(*target.spec))
     work.child(Phase::Namespaces, ctr::ChangeRoot{ctr::strf("/proc/%d/root", target.init)});

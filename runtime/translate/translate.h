@@ -52,7 +52,7 @@ struct ExecTarget {
   const Spec* spec = nullptr;  // the container's
   std::optional<ctr::CgroupRecord> cgroup;
   std::map<std::string, std::string> cgroups_below;  // by v1 controller
-  std::string user_scope;  // instead: the user's systemd moves the process
+  std::string user_scope;  // the cgroup's, when only the user's systemd may move a process into it
   int namespaces = 0;      // CLONE_NEW* that differ from ours
   pid_t init = 0;  // of the container: without a mount namespace its root is found through it
   bool no_new_keyring = false;

@@ -30,8 +30,9 @@ Result<void> run(const StartScope& op, Context& ctx) {
 }
 
 Result<void> run(const AttachScope& op, Context& ctx) {
+  const std::string below = TRY(cgroup_below(op.record.path, ctx.target));
   Systemd manager = TRY(Systemd::connect(op.instance));
-  return manager.attach(op.unit, ctx.child);
+  return manager.attach(op.unit, below, ctx.child);
 }
 
 Result<void> run(const LimitCgroup& op, Context& ctx) {

@@ -21,7 +21,10 @@ namespace {
 // The host's directory that the container may see of this hierarchy.
 std::string visible_directory(const CgroupHierarchy& hierarchy, const Context& ctx) {
   const MakeCgroup* const made = ctx.plan->find<MakeCgroup>();
-  return hierarchy.mountpoint + (made != nullptr ? made->record.path : hierarchy.own_path);
+  const StartScope* const scope = ctx.plan->find<StartScope>();
+  return hierarchy.mountpoint + (made != nullptr    ? made->record.path
+                                 : scope != nullptr ? scope->record.path
+                                                    : hierarchy.own_path);
 }
 
 Result<void> bind_hierarchy(const CgroupHierarchy& hierarchy, BorrowedFd target,
@@ -46,7 +49,7 @@ Result<void> mount_hierarchy(const CgroupHierarchy& hierarchy, BorrowedFd target
                                           v2 ? std::string() : v1_data(hierarchy));
   if (mounted.ok()) return {};
   // In a user namespace without its own cgroup namespace's rights, the host's mount still can be
-  // bound.
+  // bound. EBUSY: below is a mount of the same file system, of a bound /sys.
   if (mounted.error().code != EPERM && mounted.error().code != EBUSY) return mounted;
   return bind_hierarchy(hierarchy, target, flags, ctx);
 }

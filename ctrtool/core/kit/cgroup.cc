@@ -361,6 +361,11 @@ Result<void> Cgroup::follow(BorrowedFd member_pidfd) {
   return {};
 }
 
+Result<std::string> cgroup_below(const std::string& path, BorrowedFd pidfd) {
+  const std::string there = TRY(v2_path_of(pidfd));
+  return cgroup_contains(path, there) ? there.substr(path.size()) : std::string();
+}
+
 Result<void> Cgroup::create_v1() {
   for (Place& place : places_)
     if (place.hierarchy.version == CgroupVersion::V1) TRY(make(place));

@@ -119,4 +119,7 @@ class Cgroup {
   UniqueFd v2_dir_;
 };
 
+// Where below the v2 cgroup `path` a process is: "/init.scope"; empty: in itself, or not below it.
+Result<std::string> cgroup_below(const std::string& path, BorrowedFd pidfd);
+
 }  // namespace ctr

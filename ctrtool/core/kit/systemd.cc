@@ -149,10 +149,10 @@ Result<void> Systemd::start_scope(const std::string& unit, std::vector<UnitPrope
   return error;
 }
 
-Result<void> Systemd::attach(const std::string& unit, pid_t process) {
-  TRY_CTX(dbus_.call(
-              manager_call("AttachProcessesToUnit",
-                           {DbusValue::string(unit), DbusValue::string(""), processes(process)})),
+Result<void> Systemd::attach(const std::string& unit, const std::string& below, pid_t process) {
+  TRY_CTX(dbus_.call(manager_call(
+              "AttachProcessesToUnit",
+              {DbusValue::string(unit), DbusValue::string(below), processes(process)})),
           "systemd: attach to %s", quote(unit).c_str());
   return {};
 }

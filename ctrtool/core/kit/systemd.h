@@ -24,8 +24,9 @@ class Systemd {
   Result<void> start_scope(const std::string& unit, std::vector<UnitProperty> properties,
                            pid_t process);
   Result<void> set_properties(const std::string& unit, const std::vector<UnitProperty>& properties);
-  // Moves a process into a unit's cgroup, where we may not do so ourselves.
-  Result<void> attach(const std::string& unit, pid_t process);
+  // Moves a process into a unit's cgroup, or into the one `below` it ("/init.scope"; empty: none),
+  // where we may not do so ourselves.
+  Result<void> attach(const std::string& unit, const std::string& below, pid_t process);
   // Returns when the unit has stopped; one that is not there is fine.
   Result<void> stop(const std::string& unit);
 

@@ -137,6 +137,7 @@ struct StartScope {
 struct AttachScope {
   SystemdInstance instance;
   std::string unit;
+  CgroupRecord record;
 };
 // Parent: the other hierarchies, and the limits.
 struct LimitCgroup {

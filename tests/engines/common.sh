@@ -12,13 +12,17 @@ fail() { printf 'FAILED: %s\n' "$*"; exit 1; }
 skip() { printf 'SKIP: %s\n' "$*"; exit 77; }
 need() { command -v "$1" >/dev/null || skip "$1 is not installed"; }
 
+captured=/tmp/output
+
 # expect STATUS COMMAND...: runs it, output in $out (both streams), and compares the status. By way
 # of a file: a container that goes on running may keep its output open.
 expect() {
   want=$1
   shift
-  "$@" >/tmp/output 2>&1 && got=0 || got=$?
-  out=$(cat /tmp/output)
+  # A runtime gives its output to the container's user.
+  rm -f "$captured"
+  "$@" >"$captured" 2>&1 && got=0 || got=$?
+  out=$(cat "$captured")
   printf '$ %s\n%s\n[%s]\n' "$*" "$out" "$got"
   [ "$got" = "$want" ] || fail "status $got, not $want: $*"
 }

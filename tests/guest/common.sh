@@ -8,6 +8,7 @@
 
 unified=/sys/fs/cgroup
 work=/var/tmp/octest-$(id -u)
+captured=$work/output
 
 # cgroup_of PID: its directory in the file system.
 cgroup_of() { printf '%s%s\n' "$unified" "$(sed -n 's/^0:://p' "/proc/$1/cgroup")"; }

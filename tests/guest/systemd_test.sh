@@ -57,6 +57,22 @@ t_scope_with_limits() {
   expect 0 "$OCICTR" delete -f limits
   not_there $unit
 }
+# As a container whose init is systemd does it; `exec` then has to join below the scope.
+t_exec_into_a_divided_cgroup() {
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:divided" | del(.linux.resources)
+    | .mounts = [.mounts[] | select(.destination != "/sys/fs/cgroup")]
+    | .mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid"]}]
+    | if any(.linux.namespaces[]; .type == "cgroup") then . else .linux.namespaces += [{type: "cgroup"}] end' \
+    sh -c 'cd /sys/fs/cgroup && mkdir init.scope && echo 1 >init.scope/cgroup.procs &&
+      echo +pids >cgroup.subtree_control && exec sleep 100'
+  expect 0 runtime run -d -b "$work/b" divided
+  dir=$unified$(property ControlGroup octest-divided.scope)
+  eventually grep -q pids "$dir/cgroup.subtree_control"
+  expect 0 "$OCICTR" exec divided cat /proc/self/cgroup
+  says 0::/init.scope
+  expect 0 "$OCICTR" delete -f divided
+  not_there octest-divided.scope
+}
 t_again_under_the_same_name() {
   bundle "$work/b" '.linux.cgroupsPath = ":octest:again" | del(.linux.resources)' sleep 100
   for _ in 1 2; do

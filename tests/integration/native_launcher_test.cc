@@ -93,6 +93,20 @@ NS_TEST(NativeLauncher, Example5FullRoot) {
   EXPECT_THAT(done.err, HasSubstr("Read-only"));
 }
 
+// The words that scripts for the old tool have, with the host itself as the image.
+NS_TEST(NativeLauncher, Example5ScriptOfTheOldTool) {
+  const Outcome done = in_scratch(
+      "export C; mkdir root home; "
+      "$C launcher --escape -w -UmnpCiu -t -r /tmp/w/root --uid-map=0.0.65536 "
+      "--gid-map=0.0.65536 -d -x 'N=/proc/self/fd/$2/ns; nsenter --user=$N/user --net=$N/net "
+      "--ipc=$N/ipc --mount=$N/mnt sh -ec \"$C rootfs-mount -o root_link_opts=usr_ro -o "
+      "mount_sysfs=1 /tmp/w/root; $C mount_seq -c /tmp/w/root -m _fsroot_ro -E -s / -Obvosd -r -m "
+      "_fsroot_rw -E -s /tmp/w/home -Obv\"' -- /bin/sh -c 'echo $$; pwd; touch /_fsroot_ro/x || "
+      "echo refused; touch /_fsroot_rw/y && echo made; ls -d /tmp/w /sys/class/net/lo; echo "
+      ">/dev/null && echo device'; ls home");
+  EXPECT_EQ(done.out, "1\n/\nrefused\nmade\n/sys/class/net/lo\ndevice\ny\n") << done.err;
+}
+
 NS_TEST(NativeLauncher, Example6UnprivilegedNetworkNamespace) {
   const Outcome made = shell(
       "export C TARGET_NS_NAME=net0; mkdir -p /run/netns /run/userns; "

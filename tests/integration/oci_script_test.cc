@@ -108,6 +108,28 @@ OCI_TEST(OciScript, SysctlsLimitsAndExitStatus) {
   expect_same_output(bundle);
 }
 
+OCI_TEST(OciScript, JoinedNamespaceAndTimeOffset) {
+  support::write_file("/run/n", "");
+  ASSERT_EQ(support::run({.argv = {"mount", "--bind", "/proc/self/ns/net", "/run/n"}}).status, 0);
+  Bundle bundle;
+  bundle.set("/linux/namespaces",
+             R"([{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"},
+                 {"type": "time"}, {"type": "network", "path": "/run/n"}])");
+  bundle.set("/linux/timeOffsets", R"({"boottime": {"secs": 1000000}})");
+  bundle.shell("readlink /proc/self/ns/net; cat /proc/self/timens_offsets");
+  expect_same_output(bundle);
+  EXPECT_EQ(support::run({.argv = {"umount", "/run/n"}}).status, 0);
+}
+
+OCI_TEST(OciScript, LinksDevicesAndReadonlyRoot) {
+  Bundle bundle;
+  bundle.set("/root/readonly", "true");
+  bundle.shell(
+      "touch /x 2>&1; readlink /dev/fd /dev/stdin /dev/ptmx; echo >/dev/null && head -c 3 "
+      "/dev/zero | od -An -tx1; ls /dev/pts; test -w /dev/shm && echo writable");
+  expect_same_output(bundle);
+}
+
 OCI_TEST(OciScript, SaysWhatHasNoEquivalentAndCannotBeBrokenOutOf) {
   Bundle bundle;
   bundle.set("/hooks", R"({"prestart": [{"path": "/bin/true"}]})");

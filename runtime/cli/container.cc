@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/container.h"
 
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -101,6 +102,14 @@ Result<std::vector<ctr::Hook>> poststop_hooks(const Container& container) {
 
 }  // namespace
 
+Result<void> remove_rdt_groups(const ContainerState& state) {
+  for (const std::string& path : state.rdt_directories) {
+    const Result<void> removed = ctr::sys::unlinkat(ctr::kCwd, path, AT_REMOVEDIR);
+    if (!removed.ok() && removed.error().code != ENOENT) return removed;
+  }
+  return {};
+}
+
 Result<Container> find_container(const CommandContext& context, std::string_view id) {
   ContainerDir dir = TRY(StateRoot(state_root(context.options)).open(id));
   ContainerState state = TRY(dir.load());
@@ -176,6 +185,7 @@ Result<void> destroy_container(const CommandContext& context, const Container& c
   TRY(wait_for_end(state));
   TRY(remove_cgroup(state));
   TRY(unmount_shared_root(state));
+  TRY(remove_rdt_groups(state));
   const Result<std::vector<ctr::Hook>> hooks = poststop_hooks(container);
   TRY(container.dir.remove());
   if (!hooks.ok()) {

@@ -45,6 +45,8 @@ ctr::Result<bool> kill_container(const ContainerState& state);
 ctr::Result<SharedRoot> survey_shared_root(const std::string& rootfs);
 // Undoes that mount with all that is mounted in it, unless that was done already.
 ctr::Result<void> unmount_shared_root(const ContainerState& state);
+// What resctrl has of this container alone.
+ctr::Result<void> remove_rdt_groups(const ContainerState& state);
 
 // Ends what still runs, waits for it, and removes cgroup, mounts and record, in this order:
 // whatever fails or is interrupted can be repeated. Then the poststop hooks, whose failures are

@@ -60,9 +60,14 @@ void write_linux(json::Writer& out) {
     flags(out, "cgroup",
           {{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}});
     write_seccomp(out);
-    flags(out, "apparmor", {{"enabled", false}});
-    flags(out, "selinux", {{"enabled", false}});
-    flags(out, "intelRdt", {{"enabled", false}, {"schemata", false}, {"monitoring", false}});
+    flags(out, "apparmor", {{"enabled", true}});
+    flags(out, "selinux", {{"enabled", true}});
+    flags(out, "intelRdt", {{"enabled", true}, {"schemata", true}, {"monitoring", true}});
+    out.key("memoryPolicy");
+    out.object([&] {
+      list(out, "modes", kMemoryPolicyModes);
+      list(out, "flags", kMemoryPolicyFlags);
+    });
     flags(out, "netDevices", {{"enabled", true}});
     out.key("mountExtensions");
     out.object([&] { flags(out, "idmap", {{"enabled", true}}); });

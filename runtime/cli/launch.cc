@@ -76,6 +76,24 @@ Result<void> choose_cgroup(const CommandContext& context, Draft& draft) {
   return driver == CgroupDriver::Systemd ? choose_scope(draft) : choose_cgroupfs(draft);
 }
 
+// What goes with the container, so that `delete` finds it whatever becomes of us.
+std::vector<std::string> rdt_record(const Draft& draft) {
+  const std::optional<IntelRdt>& rdt = draft.spec.linux_.intelRdt;
+  std::vector<std::string> paths;
+  if (!rdt.has_value() || draft.translate.resctrl.empty()) return paths;
+  for (const std::string& name : ctr::rdt_directories(translate_rdt(*rdt, draft.translate.id)))
+    paths.push_back(draft.translate.resctrl + "/" + name);
+  return paths;
+}
+
+// Recorded means ours to remove: what is there before is not.
+Result<void> check_rdt_is_new(const std::vector<std::string>& directories) {
+  for (const std::string& path : directories)
+    if (TRY(ctr::sys::exists(ctr::kCwd, path)))
+      return make_error(Kind::Exists, "/linux/intelRdt: %s exists", ctr::quote(path).c_str());
+  return {};
+}
+
 ContainerState first_record(const CommandContext& context, const LaunchOptions& options,
                             const Draft& draft) {
   ContainerState state;
@@ -92,6 +110,7 @@ ContainerState first_record(const CommandContext& context, const LaunchOptions& 
     state.cgroup.scope = draft.translate.scope->name.unit;
     state.cgroup.systemd = draft.translate.scope->instance;
   }
+  state.rdt_directories = rdt_record(draft);
   const Namespace* const pid = find_namespace(draft.spec.linux_, NamespaceType::Pid);
   state.own_pid_namespace = pid != nullptr && pid->path.empty();
   state.no_process = !draft.spec.process.has_value();
@@ -214,6 +233,9 @@ Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& opt
   draft.translate.no_new_keyring = options.no_new_keyring;
   draft.translate.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
   draft.translate.extra_env = socket_activation_env();
+  if (draft.spec.linux_.intelRdt.has_value())
+    draft.translate.resctrl =
+        ctr::find_resctrl(TRY(ctr::sys::read_file_at(ctr::kCwd, "/proc/self/mountinfo")));
   TRY(choose_cgroup(context, draft));
   return draft;
 }
@@ -233,6 +255,7 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
     context.log.warning("config.json: " + problem.text());
   ContainerState state = first_record(context, options, draft);
   TRY(check_root(state.rootfs));
+  TRY(check_rdt_is_new(state.rdt_directories));
 
   TRY(root.make());
   ContainerDir dir = TRY(root.create(options.id));
@@ -240,6 +263,7 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   undo.add([&dir] { static_cast<void>(dir.remove()); });
   if (mounts_among_callers(draft.spec)) state.shared_root = TRY(survey_shared_root(state.rootfs));
   undo.add([&state] { static_cast<void>(unmount_shared_root(state)); });
+  undo.add([&state] { static_cast<void>(remove_rdt_groups(state)); });
   const UniqueFd lock = TRY(dir.lock());
   // Connected now: engines unlink the path after one accept, and later it may be out of sight.
   Console console = TRY(open_console(state.terminal, options.console_socket, options.detach));

@@ -178,6 +178,7 @@ void read_state(Members& members, ContainerState& state) {
   members.read("detached", state.detached);
   members.read("exitStatus", state.exit_status);
   members.read("externalDescriptors", state.external_descriptors);
+  members.read("rdtDirectories", state.rdt_directories);
   members.read("hasPoststartHooks", state.has_poststart_hooks);
   members.read("hasPoststopHooks", state.has_poststop_hooks);
 }
@@ -215,6 +216,10 @@ std::string encode_state(const ContainerState& state) {
     out.key("externalDescriptors");
     out.array([&] {
       for (const std::string& target : state.external_descriptors) out.value(target);
+    });
+    out.key("rdtDirectories");
+    out.array([&] {
+      for (const std::string& path : state.rdt_directories) out.value(path);
     });
     out.member("hasPoststartHooks", state.has_poststart_hooks);
     out.member("hasPoststopHooks", state.has_poststop_hooks);

@@ -48,8 +48,9 @@ struct ContainerState {
   ProcessIdentity init;  // pid 0: still being created
   ContainerCgroup cgroup;
   SharedRoot shared_root;
-  bool own_pid_namespace = false;  // killing init kills all others
-  bool no_process = false;         // the config has none: there is nothing to start
+  std::vector<std::string> rdt_directories;  // of resctrl, to be removed with it, in this order
+  bool own_pid_namespace = false;            // killing init kills all others
+  bool no_process = false;                   // the config has none: there is nothing to start
   bool terminal = false;
   bool detached = false;
   std::vector<std::string> external_descriptors;  // what 0, 1 and 2 were, for CRIU

@@ -3,6 +3,7 @@
 // translate.cc has the one page that shows their order.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "runtime/translate/translate.h"
@@ -38,7 +39,9 @@ struct MountPlan {
   std::vector<ctr::Step> early_child;
   std::vector<ctr::Step> mounts;
   std::vector<ctr::Step> late;  // read-only that has to wait
-  bool bound_dev = false;       // /dev comes from the host: nothing is made in it
+  unsigned next_slot = 0;
+  unsigned image_slot = 0;  // with a root on tmpfs
+  bool bound_dev = false;   // /dev comes from the host: nothing is made in it
 };
 MountPlan plan_mounts(Work& work);
 
@@ -53,6 +56,17 @@ void add_delegation(Work& work);                 // cgroup.cc
 void add_scope(Work& work, const ctr::CgroupResources& limits);
 // One's own ID can be mapped by oneself, if setgroups is given up (user_namespaces(7)).
 bool setgroups_denied(const Work& work);
+// Who makes what is made in the root: 0, or the first ID of a user namespace without 0.
+ctr::BecomeRoot inner_root(const Work& work);  // translate.cc
+// root.cc: the root on a tmpfs.
+bool root_on_tmpfs(Work& work);
+void plan_image(Work& work, MountPlan& mounts);
+void add_tmpfs_root(Work& work);
+void add_image(Work& work, const MountPlan& mounts);
+// labels.cc
+void add_labels(Work& work, const Process& process, const Pointer& at, ctr::Phase phase);
+std::optional<ctr::MountLabel> mount_label(Work& work);
+void add_rdt(Work& work);      // rdt.cc
 void add_devices(Work& work);  // devices.cc
 void add_masks(Work& work);
 void add_sysctls(Work& work);                                                          // sysctl.cc
@@ -71,7 +85,6 @@ void add_scheduling(Work& work, const ProcessPlan& process);  // scheduling.cc
 // execCPUAffinity: `at` is what the process object is called; before and after it joins the cgroup.
 void add_initial_affinity(Work& work, const Process& process, const Pointer& at);
 void add_final_affinity(Work& work, const Process& process, const Pointer& at);
-void report_unsupported(Work& work);  // unsupported.cc: what a later version will do
 
 // seccomp.cc
 ctr::SeccompProfile translate_seccomp(const Seccomp& seccomp, Problems& problems);

@@ -58,7 +58,7 @@ constexpr unsigned long kSuperblockFlags =
 
 class MountPlanner {
  public:
-  MountPlanner(Work& work, MountPlan& plan) : work_(work), plan_(plan) {}
+  MountPlanner(Work& work, MountPlan& plan) : work_(work), plan_(plan), label_(mount_label(work)) {}
 
   void add(std::size_t index) {
     const Mount& mount = work_.spec.mounts[index];
@@ -155,7 +155,7 @@ class MountPlanner {
                                         at_));
       return;
     }
-    const unsigned slot = next_slot_++;
+    const unsigned slot = plan_.next_slot++;
     const ctr::OpenSource source{slot, from, recursive, nofollow, attrs, id_map_};
     if (by_parent()) {
       open_by_parent(source);
@@ -200,11 +200,12 @@ class MountPlanner {
     op.type = mount.type;
     op.source = mount.source.empty() ? mount.type : mount.source;
     op.flags = options.flags;
-    op.data = labelled(mount.type, options.data);
+    op.data = options.data;
     op.attrs = attrs_of(options);
     op.copy_up = options.tmpcopyup;
     op.real_directory = mount.type == "proc" || mount.type == "sysfs";
     op.else_bind = bind_instead(mount.type);
+    if (mount.type != "proc" && mount.type != "sysfs") op.label = label_;
     if (op.copy_up && (mount.type != "tmpfs" || id_map_.has_value())) {
       wrong(at_.at("options"), "tmpcopyup is for tmpfs only, and not with idmap");
       return;
@@ -220,13 +221,14 @@ class MountPlanner {
   // As a detached mount, by whoever has the rights over it.
   void open_fs(const ctr::MountFs& fs, const ctr::MountOptions& options) {
     const ctr::MountAttrChange change = ctr::mount_attr_change(options);
-    ctr::OpenFs op{.slot = next_slot_++, .type = fs.type, .source = fs.source};
+    ctr::OpenFs op{.slot = plan_.next_slot++, .type = fs.type, .source = fs.source};
     op.flags = fs.flags & kSuperblockFlags;
     op.data = fs.data;
     op.attrs = fs.attrs;
     op.attrs.set = change.set;
     op.attrs.clear = change.clr;
     op.id_map = id_map_;
+    op.label = fs.label;
     if (work_.facts.privileged()) {
       plan_.early_parent.push_back({Phase::Prepare, Actor::Parent, op, at_.str()});
     } else {
@@ -234,14 +236,6 @@ class MountPlanner {
     }
     plan_.mounts.push_back(child_step(
         ctr::AttachMount{op.slot, fs.at, options.dest_nofollow, ctr::SourceLink::Mount}, at_));
-  }
-
-  // These have labels of their own, or, as the message queues, are mounted already.
-  std::string labelled(const std::string& type, const std::string& data) const {
-    const std::string& label = work_.spec.linux_.mountLabel;
-    const bool fixed = type == "proc" || type == "sysfs" || type == "mqueue";
-    if (label.empty() || fixed || !work_.facts.selinux) return data;
-    return data + (data.empty() ? "" : ",") + "context=\"" + label + "\"";
   }
 
   // Mount points and device nodes are still to be made in it.
@@ -264,26 +258,14 @@ class MountPlanner {
 
   Work& work_;
   MountPlan& plan_;
+  std::optional<ctr::MountLabel> label_;  // of what is mounted new
   Pointer at_;
   std::optional<ctr::MountIdMapping> id_map_;  // of the mount at hand
-  unsigned next_slot_ = 0;
 };
-
-// Between the quotes of a mount option a label may have anything but these. Without SELinux there
-// are no labels to set; engines expect the container to run all the same.
-void check_mount_label(Work& work) {
-  const std::string& label = work.spec.linux_.mountLabel;
-  const Pointer at("/linux/mountLabel");
-  if (label.find_first_of("\"\\\n") != std::string::npos)
-    work.problems.error(at, "is not an SELinux label");
-  else if (!label.empty() && !work.facts.selinux)
-    work.problems.warning(at, "ignored, SELinux is not enabled here");
-}
 
 }  // namespace
 
 MountPlan plan_mounts(Work& work) {
-  check_mount_label(work);
   MountPlan plan;
   MountPlanner planner(work, plan);
   for (std::size_t i = 0; i < work.spec.mounts.size(); ++i) planner.add(i);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // process: from the session to the program. What can fail is done before the start is waited for;
 // what would weaken us or be charged to the program comes after.
+#include <linux/bpf_common.h>
 #include <linux/capability.h>
 #include <sys/resource.h>
 
+#include <cstring>
+
+#include "ctrtool/core/base/base64.h"
 #include "ctrtool/core/base/strf.h"
 #include "runtime/translate/internal.h"
 
@@ -110,21 +114,41 @@ ctr::SetUser translate_user(const Work& work, const Process& process) {
   return op;
 }
 
-void refuse_labels(Work& work, const ProcessPlan& plan) {
-  const Process& process = plan.process;
-  const auto refuse = [&](bool asked_for, const char* key) {
-    if (asked_for) work.problems.unsupported(plan.at.at(key), "is not supported by this version");
-  };
-  refuse(!process.apparmorProfile.empty(), "apparmorProfile");
-  refuse(!process.selinuxLabel.empty(), "selinuxLabel");
+// A filter that somebody else compiled (crun's annotation) takes the place of linux.seccomp.
+constexpr const char* kRawFilter = "run.oci.seccomp_bpf_data";
+constexpr const char* kStrictNames = "run.oci.seccomp_fail_unknown_syscall";
+
+std::optional<unsigned> add_raw_filter(Work& work, const std::string& text) {
+  const Pointer at = Pointer("/annotations").at(kRawFilter);
+  const ctr::Result<std::string> bytes = ctr::decode_base64(text);
+  const std::size_t size = bytes.ok() ? bytes->size() : 0;
+  if (size == 0 || size % sizeof(sock_filter) != 0 || size / sizeof(sock_filter) > BPF_MAXINSNS) {
+    work.problems.error(at, "must be a BPF program of at most 4096 instructions in base64");
+    return std::nullopt;
+  }
+  std::vector<sock_filter> program(size / sizeof(sock_filter));
+  std::memcpy(program.data(), bytes->data(), size);
+  work.parent(Phase::Process, ctr::LoadSeccomp{std::move(program)}, at);
+  work.meet(Phase::Process, Point::SeccompReady);
+  return 0;
+}
+
+void check_names(Work& work, const ctr::SeccompProfile& profile, const Pointer& at) {
+  const auto strict = work.spec.annotations.find(kStrictNames);
+  if (strict == work.spec.annotations.end() || strict->second == "0") return;
+  for (const ctr::SeccompProblem& problem : ctr::seccomp_notes(profile))
+    work.problems.error(Pointer(at.str() + problem.pointer), "is not known to libseccomp");
 }
 
 // Adds the compilation in the parent. The flags that the filter is to be loaded with, if there is
 // one.
 std::optional<unsigned> add_seccomp_compile(Work& work) {
+  const auto raw = work.spec.annotations.find(kRawFilter);
+  if (raw != work.spec.annotations.end()) return add_raw_filter(work, raw->second);
   if (!work.spec.linux_.seccomp.has_value()) return std::nullopt;
   const Pointer at("/linux/seccomp");
   ctr::SeccompProfile profile = translate_seccomp(*work.spec.linux_.seccomp, work.problems);
+  check_names(work, profile, at);
   const ctr::Result<unsigned> flags = ctr::seccomp_load_flags(profile);
   if (!flags.ok()) work.problems.error(at.at("flags"), flags.error().message);
   const std::string agent = ctr::seccomp_notifies(profile) ? profile.listener_path : "";
@@ -155,7 +179,6 @@ void add_confinement(Work& work, const ProcessPlan& plan, ctr::CapSets caps,
 
 void add_process(Work& work, const ProcessPlan& plan) {
   const Process& process = plan.process;
-  refuse_labels(work, plan);
   const ctr::CapSets caps =
       translate_capabilities(process, work.problems, plan.at.at("capabilities"));
   const Limits limits = translate_rlimits(process, work.problems, plan.at.at("rlimits"));

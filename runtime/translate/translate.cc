@@ -15,6 +15,8 @@ using ctr::Actor;
 using ctr::Phase;
 using ctr::Point;
 
+enum class RootMode : std::uint8_t { Bind, Tmpfs };
+
 std::string absolute(const std::string& path, const std::string& base) {
   return path.starts_with('/') ? path : base + "/" + path;
 }
@@ -91,28 +93,22 @@ bool has_mount_namespace(const Spec& spec) {
 // Nothing made in the new mount namespace reaches the host, what the host mounts later may still
 // reach binds that want it. Without one the root is a private mount among the host's: to detach it
 // is to undo all that was mounted in it.
-void add_root(Work& work, const MountPlan& mounts) {
+void add_root(Work& work, const MountPlan& mounts, RootMode mode) {
   append(work, mounts.early_child);
   if (has_mount_namespace(work.spec))
     work.child(Phase::Tree, ctr::SetPropagation{"/", MS_SLAVE | MS_REC});
-  work.child(Phase::Tree, ctr::BindRoot{absolute(work.spec.root.path, work.options.bundle)},
-             Pointer("/root/path"));
+  if (mode == RootMode::Tmpfs) {
+    add_tmpfs_root(work);
+  } else {
+    work.child(Phase::Tree, ctr::BindRoot{absolute(work.spec.root.path, work.options.bundle)},
+               Pointer("/root/path"));
+  }
 }
 
 // In a user namespace the child acts as its root from here on; the bundle was opened as the caller,
 // who may look where that root may not.
 void add_identity(Work& work) {
-  if (!work.in_user_namespace()) return;
-  ctr::BecomeRoot op;
-  op.clear_groups = work.facts.privileged();
-  const auto first_inside = [](const std::vector<IdMapping>& maps) {
-    for (const IdMapping& map : maps)
-      if (map.containerID == 0) return 0U;
-    return maps.empty() ? 0U : maps.front().containerID;
-  };
-  op.uid = first_inside(work.spec.linux_.uidMappings);
-  op.gid = first_inside(work.spec.linux_.gidMappings);
-  work.child(Phase::Namespaces, op);
+  if (work.in_user_namespace()) work.child(Phase::Namespaces, inner_root(work));
 }
 
 void add_names(Work& work) {
@@ -159,6 +155,12 @@ void add_create_hooks(Work& work) {
   add_hooks(work, Phase::Tree, Actor::Child, ctr::HookStage::CreateContainer);
 }
 
+// Last, so that nothing of ours is executed under them, but while the host's /proc is in sight.
+void add_init_labels(Work& work) {
+  if (work.spec.process.has_value())
+    add_labels(work, *work.spec.process, Pointer("/process"), Phase::Pivot);
+}
+
 void add_pivot(Work& work, const MountPlan& mounts) {
   append(work, mounts.late);
   add_masks(work);
@@ -168,6 +170,7 @@ void add_pivot(Work& work, const MountPlan& mounts) {
     op.attrs.set = MOUNT_ATTR_RDONLY;
     work.child(Phase::Pivot, op, Pointer("/root/readonly"));
   }
+  add_init_labels(work);
   if (has_mount_namespace(work.spec)) {
     work.child(Phase::Pivot, ctr::PivotRoot{work.options.no_pivot});
   } else {
@@ -189,6 +192,7 @@ void add_bare_root(Work& work) {
   refuse(!work.spec.linux_.readonlyPaths.empty(), "/linux/readonlyPaths");
   refuse(work.spec.root.readonly, "/root/readonly");
   add_cgroup_join(work);
+  add_init_labels(work);
   work.child(Phase::Pivot, ctr::ChangeRoot{absolute(work.spec.root.path, work.options.bundle)},
              Pointer("/root/path"));
 }
@@ -216,6 +220,19 @@ bool mounts_among_callers(const Spec& spec) {
   return !has_mount_namespace(spec) && find_namespace(spec.linux_, NamespaceType::User) == nullptr;
 }
 
+ctr::BecomeRoot inner_root(const Work& work) {
+  const auto first_inside = [](const std::vector<IdMapping>& maps) {
+    for (const IdMapping& map : maps)
+      if (map.containerID == 0) return 0U;
+    return maps.empty() ? 0U : maps.front().containerID;
+  };
+  ctr::BecomeRoot op;
+  op.clear_groups = work.facts.privileged();
+  op.uid = first_inside(work.spec.linux_.uidMappings);
+  op.gid = first_inside(work.spec.linux_.gidMappings);
+  return op;
+}
+
 std::string default_cgroup_path(const Spec& spec, const std::string& id) {
   return spec.linux_.cgroupsPath.empty() ? "/" + id : spec.linux_.cgroupsPath;
 }
@@ -229,16 +246,19 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
   out.plan.preserve_fds = options.preserve_fds;
   if (!spec.process.has_value())
     problems.warning(Pointer("/process"), "is required to start the container");
-  report_unsupported(work);
 
   const bool may_mount = has_mount_namespace(spec) || mounts_among_callers(spec);
-  const MountPlan mounts = may_mount ? plan_mounts(work) : MountPlan{};
+  MountPlan mounts = may_mount ? plan_mounts(work) : MountPlan{};
+  const RootMode mode = root_on_tmpfs(work) ? RootMode::Tmpfs : RootMode::Bind;
+  if (mode == RootMode::Tmpfs) plan_image(work, mounts);
   add_clone_and_namespaces(work, mounts);
   add_names(work);
   add_cgroup_limits(work);
+  add_rdt(work);
   if (may_mount) {
-    add_root(work, mounts);
+    add_root(work, mounts, mode);
     add_identity(work);
+    if (mode == RootMode::Tmpfs) add_image(work, mounts);
     add_tree(work, mounts);
     add_working_directory(work);
     if (spec.process.has_value() && spec.process->terminal) {
@@ -293,6 +313,7 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
     work.child(Phase::Cgroup, ctr::JoinCgroup{});
   }
   add_final_affinity(work, process, Pointer());
+  add_labels(work, process, Pointer(), Phase::Namespaces);
   if (!has_mount_namespace(*target.spec))
     work.child(Phase::Namespaces, ctr::ChangeRoot{ctr::strf("/proc/%d/root", target.init)});
   // The pid namespace last: whoever is inside sees us only when nothing of the host is left.

@@ -31,6 +31,7 @@ struct TranslateOptions {
   // The cgroup to be made; nothing: none (the disabled driver, or a user who may not make any).
   std::optional<ctr::CgroupRecord> cgroup;
   std::optional<ScopeOptions> scope;  // systemd makes it, and `cgroup` is where that will be
+  std::string resctrl;  // where it is mounted; empty: nowhere
   bool no_pivot = false;
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;
@@ -71,6 +72,8 @@ bool mounts_among_callers(const Spec& spec);
 
 // The cgroup of a container whose config has no path: "/ID".
 std::string default_cgroup_path(const Spec& spec, const std::string& id);
+// The group of resctrl that linux.intelRdt means.
+ctr::RdtGroup translate_rdt(const IntelRdt& rdt, const std::string& id);
 // linux.resources with the device rules that every container has.
 ctr::CgroupResources translate_resources(const std::optional<Resources>& resources,
                                          const ctr::HostFacts& facts);

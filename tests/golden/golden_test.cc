@@ -47,6 +47,8 @@ ctr::HostFacts pretended_host(const std::string& words) {
   facts.egid = facts.euid;
   facts.selinux = words.find("selinux") != std::string::npos;
   facts.effective = rootless ? ctr::CapSet() : ctr::CapSet::up_to(ctr::kLastNamedCap);
+  facts.apparmor = words.find("apparmor") != std::string::npos;
+  facts.selinux = words.find("selinux") != std::string::npos;
   return facts;
 }
 
@@ -63,6 +65,7 @@ TranslateOptions pretended_options(const std::string& words) {
     options.scope->instance = user ? ctr::SystemdInstance::User : ctr::SystemdInstance::System;
     options.cgroup = ctr::CgroupRecord{"/machine.slice/libpod-golden.scope", {}};
   }
+  if (words.find("resctrl") != std::string::npos) options.resctrl = "/sys/fs/resctrl";
   options.no_pivot = words.find("no pivot") != std::string::npos;
   options.no_new_keyring = words.find("no keyring") != std::string::npos;
   return options;

@@ -129,6 +129,13 @@ OCI_TEST(Features, IsWhatContainerdDockerAndCriORead) {
   EXPECT_EQ(json_get(text, "/linux/cgroup/v1").value_or(""), "true");
   EXPECT_EQ(json_get(text, "/linux/cgroup/v2").value_or(""), "true");
   EXPECT_EQ(json_get(text, "/linux/seccomp/enabled").value_or(""), "true");
+  for (const char* feature :
+       {"/linux/apparmor/enabled", "/linux/selinux/enabled", "/linux/intelRdt/enabled",
+        "/linux/intelRdt/schemata", "/linux/intelRdt/monitoring", "/linux/netDevices/enabled",
+        "/linux/mountExtensions/idmap/enabled"})
+    EXPECT_EQ(json_get(text, feature).value_or(""), "true") << feature;
+  EXPECT_EQ(json_size(text, "/linux/memoryPolicy/modes"), 7);
+  EXPECT_EQ(json_size(text, "/linux/memoryPolicy/flags"), 3);
   for (const std::string& key : json_keys(text, "/annotations"))
     EXPECT_TRUE(contains(*json_get(text, "/annotations"), "\"" + key + "\":\"")) << key;
 }

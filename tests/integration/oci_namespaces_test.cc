@@ -56,6 +56,7 @@ OCI_TEST(Namespaces, CgroupAndTime) {
     EXPECT_EQ(line.substr(line.rfind(':')), ":/");
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
+  EXPECT_TRUE(contains(report.all("timens")[0], "1000")) << report.all("timens")[0];
   EXPECT_NEAR(static_cast<double>(::atoll(report["boottime"].c_str())),
               static_cast<double>(now.tv_sec + 86400), 5);
 }
@@ -104,6 +105,7 @@ class Holder {
     }
     char byte = 0;
     EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+    if ((flags & CLONE_NEWUSER) != 0) map_ids(100000, 65536);
     ::close(ready[0]);
     ::close(ready[1]);
   }
@@ -116,6 +118,11 @@ class Holder {
   }
 
  private:
+  void map_ids(unsigned host, unsigned size) const {
+    const std::string map = "0 " + std::to_string(host) + " " + std::to_string(size);
+    for (const char* file : {"/uid_map", "/gid_map"})
+      EXPECT_TRUE(append_file("/proc/" + std::to_string(pid_) + file, map));
+  }
   // Its first child is pid 1 there and keeps it alive.
   static void hold_pid_namespace() {
     if (::fork() != 0) return;
@@ -178,6 +185,94 @@ OCI_TEST(Join, PidNamespaceOfAnotherContainerLikePods) {
   EXPECT_STATUS(runtime({"kill", second.id(), "KILL"}), 0);
   EXPECT_TRUE(reaches(second.id(), "stopped"));
   EXPECT_STATUS(runtime({"delete", second.id()}), 0);
+  EXPECT_STATUS(runtime({"delete", "--force", first.id()}), 0);
+}
+
+struct Kind {
+  const char* type;
+  const char* file;  // below /proc/PID/ns
+  int flag;
+};
+constexpr Kind kKinds[] = {
+    {"pid", "pid", CLONE_NEWPID},          {"network", "net", CLONE_NEWNET},
+    {"ipc", "ipc", CLONE_NEWIPC},          {"uts", "uts", CLONE_NEWUTS},
+    {"cgroup", "cgroup", CLONE_NEWCGROUP}, {"time", "time", 0x80},
+};
+
+enum class Role { Absent, New, Joined };
+
+// Where the holder keeps it: of a pid or time namespace only its children are members.
+std::string path_in(const Holder& holder, const Kind& kind) {
+  const bool for_children = kind.flag == CLONE_NEWPID || std::string(kind.type) == "time";
+  return holder.path(kind.file + std::string(for_children ? "_for_children" : ""));
+}
+
+// The container has the one namespace in its role, beside a user namespace in its; all others are
+// new.
+void expect_roles(Role user, const Kind& one, Role role) {
+  const Holder holder(user == Role::Joined ? one.flag | CLONE_NEWUSER : one.flag);
+  Bundle bundle;
+  if (user != Role::Absent) bundle.map_ids(100000, 65536);
+  bundle.set("/linux/namespaces", R"([{"type":"mount"}])").remove("/hostname");
+  if (user == Role::New) bundle.set("/linux/namespaces/-", R"({"type":"user"})");
+  if (user == Role::Joined) {
+    bundle.remove("/linux/uidMappings").remove("/linux/gidMappings");
+    join(bundle, "user", holder.path("user"));
+  }
+  for (const Kind& kind : kKinds) {
+    if (kind.type != one.type || role == Role::New)
+      bundle.set("/linux/namespaces/-", R"({"type":")" + std::string(kind.type) + R"("})");
+    if (kind.type == one.type && role == Role::Joined)
+      join(bundle, kind.type, path_in(holder, kind));
+  }
+  const Report report = run_report(bundle);
+  for (const Kind& kind : kKinds) {
+    const std::string found = report[std::string("ns.") + kind.file];
+    if (kind.type != one.type || role == Role::New)
+      EXPECT_NE(found, own_namespace(kind.file)) << kind.type;
+    else
+      EXPECT_EQ(found, role == Role::Joined ? link_target(path_in(holder, kind))
+                                            : own_namespace(kind.file))
+          << kind.type;
+  }
+  if (user == Role::Joined)
+    EXPECT_EQ(report["ns.user"], link_target(holder.path("user")));
+  else
+    EXPECT_EQ(report["ns.user"] == own_namespace("user"), user == Role::Absent);
+  EXPECT_EQ(report["uid"], "0 0 0");
+}
+
+void expect_every_role(Role user) {
+  if (!path_exists("/proc/self/ns/time")) GTEST_SKIP() << "this kernel has no time namespaces";
+  for (const Kind& kind : kKinds) {
+    for (const Role role : {Role::Absent, Role::New, Role::Joined}) {
+      SCOPED_TRACE(std::string(kind.type) + ", role " + std::to_string(static_cast<int>(role)));
+      expect_roles(user, kind, role);
+    }
+  }
+}
+
+OCI_TEST(Roles, WithoutAUserNamespace) { expect_every_role(Role::Absent); }
+OCI_TEST(Roles, WithANewUserNamespace) { expect_every_role(Role::New); }
+OCI_TEST(Roles, WithAJoinedUserNamespace) { expect_every_role(Role::Joined); }
+
+OCI_TEST(Join, AllOfAnotherContainerInItsUserNamespace) {
+  Bundle first;
+  first.map_ids(100000, 65536).args({"/bin/guest", "hold"});
+  for (const char* type : {"cgroup", "time"})
+    first.set("/linux/namespaces/-", R"({"type":")" + std::string(type) + R"("})");
+  ASSERT_STATUS(create_bundle(first), 0);
+  ASSERT_STATUS(runtime({"start", first.id()}), 0);
+  const std::string proc = "/proc/" + std::to_string(pid_of(first.id())) + "/ns/";
+  Bundle second;
+  second.map_ids(100000, 65536).remove("/hostname");
+  second.remove("/linux/uidMappings").remove("/linux/gidMappings");
+  join(second, "user", proc + "user");
+  for (const Kind& kind : kKinds) join(second, kind.type, proc + kind.file);
+  const Report report = run_report(second);
+  for (const Kind& kind : kKinds)
+    EXPECT_EQ(report[std::string("ns.") + kind.file], link_target(proc + kind.file)) << kind.type;
+  EXPECT_EQ(report["hostname"], "container");
   EXPECT_STATUS(runtime({"delete", "--force", first.id()}), 0);
 }
 

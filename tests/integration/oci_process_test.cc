@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the program finds itself to be: ids, rights, limits, descriptors, environment.
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -375,6 +378,52 @@ OCI_TEST(Seccomp, WorksWithAndWithoutNoNewPrivileges) {
       .set("/linux/seccomp/syscalls/-", R"({"action":"SCMP_ACT_ALLOW","names":["capget","capset",
            "setgroups","setresgid","setresuid","sendmsg","close_range","dup3","umask"]})");
   EXPECT_STATUS(run_bundle(bundle), 9);
+}
+
+// A syscall newer than the profile is one that the program may do without.
+OCI_TEST(Seccomp, NewerSyscallsGetEnosys) {
+  Bundle bundle;
+  bundle.set("/linux/seccomp", R"({"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{
+      "action":"SCMP_ACT_ALLOW","names":["access","arch_prctl","brk","close","execve","exit",
+      "exit_group","fstat","futex","getrandom","ioctl","mmap","mprotect","munmap","newfstatat",
+      "prlimit64","read","readlink","readlinkat","rseq","rt_sigaction","rt_sigprocmask",
+      "set_robust_list","set_tid_address","uname","write","writev"]}]})");
+  bundle.args({"/bin/guest", "syscall", "5000"});
+  EXPECT_TRUE(contains(run_bundle(bundle).out, "Function not implemented"));
+  bundle.args({"/bin/guest", "syscall", number_of(SYS_getcpu)});
+  EXPECT_TRUE(contains(run_bundle(bundle).out, "Operation not permitted"));
+}
+
+OCI_TEST(Seccomp, UnknownNamesAreErrorsIfSoAsked) {
+  Bundle bundle;
+  bundle.set("/linux/seccomp", R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[
+      {"names":["getcpu","no_such_call"],"action":"SCMP_ACT_ERRNO"}]})");
+  bundle.set("/annotations", R"({"run.oci.seccomp_fail_unknown_syscall":"1"})");
+  const Outcome outcome = create_bundle(bundle);
+  EXPECT_STATUS(outcome, 1);
+  EXPECT_TRUE(contains(outcome.err, "/linux/seccomp/syscalls/0/names/1")) << outcome.err;
+}
+
+// crun's annotation: a program of four instructions that answers EINVAL (22) to getcpu.
+OCI_TEST(Seccomp, ACompiledProgramTakesThePlaceOfTheProfile) {
+  const std::vector<sock_filter> program = {
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_getcpu},
+      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EINVAL},
+      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+  };
+  const std::string bytes(reinterpret_cast<const char*>(program.data()),
+                          program.size() * sizeof program[0]);
+  const Outcome encoded = run({.argv = {"base64", "-w0"}, .input = bytes});
+  Bundle bundle;
+  bundle.set("/annotations", R"({"run.oci.seccomp_bpf_data":)" + json_string(encoded.out) + "}");
+  bundle.set("/linux/seccomp", R"({"defaultAction":"SCMP_ACT_KILL"})");
+  bundle.args({"/bin/guest", "syscall", number_of(SYS_getcpu)});
+  EXPECT_TRUE(contains(run_bundle(bundle).out, "Invalid argument"));
+  for (const char* bad : {"", "Zm9v", "not base64"}) {
+    bundle.set("/annotations", R"({"run.oci.seccomp_bpf_data":)" + json_string(bad) + "}");
+    EXPECT_STATUS(create_bundle(bundle), 1) << bad;
+  }
 }
 
 OCI_TEST(Seccomp, UnknownActionsAreRefused) {

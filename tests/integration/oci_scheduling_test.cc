@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where and when the program runs: scheduler, I/O priority, personality, memory policy, CPUs of exec.
+// Where and when the program runs: scheduler, I/O priority, personality, memory policy, CPUs of
+// exec.
 #include <sched.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "tests/support/runtime.h"
 
@@ -21,6 +23,48 @@ OCI_TEST(Scheduling, PolicyAndNiceness) {
   bundle.set("/process/scheduler", R"({"policy":"SCHED_BATCH","nice":7})");
   // Field 19 is the niceness, field 41 the policy (proc(5)); 3 is SCHED_BATCH.
   EXPECT_EQ(output_of(bundle, "cut -d' ' -f19,41 /proc/self/stat"), "7 3\n");
+}
+
+// Policies as sched_getscheduler(2) numbers them; 0x40000000 is reset-on-fork.
+OCI_TEST(Scheduling, RealTimePoliciesTheirFlagsAndDeadlines) {
+  Bundle bundle;
+  bundle.set("/process/scheduler",
+             R"({"policy":"SCHED_RR","priority":5,"flags":["SCHED_FLAG_RESET_ON_FORK"]})");
+  EXPECT_EQ(run_report(bundle)["sched"], std::to_string(0x40000002) + " priority 5 nice 0");
+  bundle.set(
+      "/process/scheduler",
+      R"({"policy":"SCHED_DEADLINE","runtime":1000000,"deadline":5000000,"period":9000000})");
+  const Outcome outcome = run_bundle(bundle);
+  if (contains(outcome.err, "not permitted")) GTEST_SKIP() << "this machine forbids SCHED_DEADLINE";
+  EXPECT_EQ(Report(outcome.out)["sched"], "6 priority 0 nice 0") << outcome.err;
+}
+
+OCI_TEST(Scheduling, IoPriorityIsSet) {
+  Bundle bundle;
+  bundle.set("/process/ioPriority", R"({"class":"IOPRIO_CLASS_BE","priority":6})");
+  EXPECT_EQ(run_report(bundle)["ioprio"], std::to_string((2 << 13) + 6));
+}
+
+OCI_TEST(Scheduling, MemoryPolicyIsSet) {
+  if (!path_exists("/proc/self/numa_maps")) GTEST_SKIP() << "this kernel has no NUMA policies";
+  Bundle bundle;
+  bundle.set("/linux/memoryPolicy",
+             R"({"mode":"MPOL_INTERLEAVE","nodes":"0","flags":["MPOL_F_STATIC_NODES"]})");
+  EXPECT_TRUE(contains(output_of(bundle, "head -1 /proc/self/numa_maps"), "interleave=static:0"));
+}
+
+OCI_TEST(Scheduling, ExecRunsOnItsCpus) {
+  Bundle bundle;
+  bundle.args({"/bin/guest", "hold"});
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  ASSERT_STATUS(runtime({"start", bundle.id()}), 0);
+  const std::string process = json_set(*json_get(bundle.config(), "/process"), "/execCPUAffinity",
+                                       R"({"initial":"0","final":"0"})");
+  write_file("/tmp/affinity.json", json_set(process, "/args", R"(["/bin/guest","report"])"));
+  const Outcome outcome = runtime({"exec", "--process", "/tmp/affinity.json", bundle.id()});
+  EXPECT_EQ(Report(outcome.out)["status.Cpus_allowed_list"], "0") << outcome.err;
+  ::unlink("/tmp/affinity.json");
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
 }
 
 OCI_TEST(Scheduling, PersonalityOf32Bits) {

@@ -5,11 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/file.h"
 #include "runtime/spec/defaults.h"
 #include "runtime/spec/json.h"
 #include "runtime/spec/parse.h"
@@ -340,6 +344,91 @@ TEST_F(EveryNode, WarnsAboutUnknownProperties) {
     EXPECT_TRUE(std::any_of(problems.begin(), problems.end(), [&](const Problem& problem) {
       return problem.severity == Problem::Warning && problem.pointer == where;
     })) << where;
+  }
+}
+
+// --- the table of runtime/CONFIG.md --------------------------------------------------------------
+
+const std::string kSource = OCICTR_SOURCE_DIR;
+
+// "/mounts/0/source" and "/linux/netDevices/eth0/name" with '*' for what the bundle chose.
+std::string property_of(std::string_view pointer) {
+  std::string out;
+  for (const std::string_view part : ctr::split(pointer.substr(1), '/')) {
+    const bool index = part.find_first_not_of("0123456789") == std::string_view::npos;
+    out += "/" + std::string(index || is_map(out) ? "*" : part);
+  }
+  return out;
+}
+
+struct Row {
+  std::string property;
+  std::vector<std::string> proofs;
+};
+
+// What stands between back quotes: the property, then its tests.
+std::vector<std::string> quoted(std::string_view line) {
+  const std::vector<std::string_view> parts = ctr::split(line, '`');
+  std::vector<std::string> out;
+  for (std::size_t i = 1; i < parts.size(); i += 2) out.emplace_back(parts[i]);
+  return out;
+}
+
+std::vector<Row> rows_of_table() {
+  const ctr::Result<std::string> text =
+      ctr::sys::read_file_at(ctr::kCwd, kSource + "/runtime/CONFIG.md");
+  EXPECT_TRUE(text.ok());
+  std::vector<Row> rows;
+  for (const std::string_view line : ctr::split(*text, '\n')) {
+    if (!line.starts_with("| `/")) continue;
+    std::vector<std::string> words = quoted(line);
+    rows.push_back({words.front(), {words.begin() + 1, words.end()}});
+  }
+  return rows;
+}
+
+// "Suite.Test" of every test program, and "golden/CASE".
+std::set<std::string> all_tests() {
+  std::set<std::string> out;
+  for (const char* dir : {"/tests/unit", "/tests/integration"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(kSource + dir)) {
+      const ctr::Result<std::string> text =
+          ctr::sys::read_file_at(ctr::kCwd, entry.path().string());
+      for (const std::string_view line : ctr::split(text.ok() ? *text : "", '\n')) {
+        const std::size_t open = line.find('(');
+        const std::size_t comma = line.find(", ");
+        const std::size_t end = line.find_first_of(",)", comma + 1);
+        if (line.find("TEST") > open || open > comma || end == std::string_view::npos) continue;
+        out.insert(std::string(line.substr(open + 1, comma - open - 1)) + "." +
+                   std::string(line.substr(comma + 2, end - comma - 2)));
+      }
+    }
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(kSource + "/tests/golden"))
+    if (entry.is_directory()) out.insert("golden/" + entry.path().filename().string());
+  return out;
+}
+
+TEST_F(EveryNode, HasARowInTheTable) {
+  // These two are in the schema, but of no value here: flags are not defined yet, names are for
+  // Windows.
+  std::set<std::string> properties{"/linux/personality/flags", "/process/user/username"};
+  for (const Node& node : nodes_) {
+    const std::string property = node.pointer.empty() ? "" : property_of(node.pointer);
+    if (!property.empty() && !property.ends_with("/*")) properties.insert(property);
+  }
+  std::set<std::string> rows;
+  for (const Row& row : rows_of_table())
+    EXPECT_TRUE(rows.insert(row.property).second) << "twice: " << row.property;
+  EXPECT_EQ(rows, properties);
+}
+
+TEST(ConfigTable, NamesTestsThatAreThere) {
+  const std::set<std::string> tests = all_tests();
+  for (const Row& row : rows_of_table()) {
+    EXPECT_FALSE(row.proofs.empty()) << row.property;
+    for (const std::string& proof : row.proofs)
+      EXPECT_TRUE(tests.contains(proof)) << row.property << ": " << proof;
   }
 }
 

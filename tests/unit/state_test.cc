@@ -29,6 +29,7 @@ ContainerState full_state() {
   state.own_pid_namespace = true;
   state.no_process = true;
   state.exit_status = 137;
+  state.rdt_directories = {"/sys/fs/resctrl/web"};
   state.terminal = true;
   state.detached = true;
   state.external_descriptors = {"/dev/null", "pipe:[1]", "/dev/pts/0"};

@@ -99,6 +99,7 @@ Result<std::size_t> run_until_clone(Context& ctx, Channel child_end) {
     if (!std::holds_alternative<Clone>(step.op)) continue;
     if (!ctx.in_child) return i + 1;
     ctx.channel = std::move(child_end);
+    ctx.user_namespaces.clear();
     child_main(ctx, i + 1);
   }
   return make_error(Kind::System, "the plan makes no process");

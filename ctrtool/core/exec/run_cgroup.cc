@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The container's cgroup: made and limited by the parent, joined by the child itself.
+#include <fcntl.h>
 #include <sched.h>
 
 #include "ctrtool/core/exec/context.h"
@@ -41,6 +42,11 @@ Result<void> run(const LimitCgroup& op, Context& ctx) {
   TRY(ctx.cgroup->apply(op.resources));
   ctx.cgroup_tasks = TRY(ctx.cgroup->open_tasks());
   return {};
+}
+
+Result<void> run(const JoinRdtGroup& op, Context& ctx) {
+  const UniqueFd resctrl = TRY(sys::open(op.from, O_PATH | O_DIRECTORY));
+  return join_rdt_group(resctrl, op.group, ctx.child);
 }
 
 // A single thread that moves itself through v1 `tasks` spares the kernel its global lock and the

@@ -92,6 +92,7 @@ Result<void> configure(BorrowedFd fs, const OpenFs& op) {
       TRY(sys::fsconfig_string(fs, option.substr(0, equals), option.substr(equals + 1)));
     }
   }
+  if (op.label.has_value()) TRY(sys::fsconfig_string(fs, op.label->option, op.label->label));
   return sys::fsconfig_create(fs);
 }
 
@@ -153,12 +154,22 @@ std::string without_gid(const std::string& data) {
   return join(kept, ",");
 }
 
+// In double quotes, because labels have commas.
+std::string data_of(const MountFs& op) {
+  if (!op.label.has_value() || op.type == "mqueue") return op.data;
+  const std::string option = op.label->option + "=" + quote(op.label->label);
+  return op.data.empty() ? option : op.data + "," + option;
+}
+
 // gid=5, the tty group of most images, is EINVAL in a user namespace that does not map it.
 Result<void> mount_fs_on(BorrowedFd target, const MountFs& op) {
-  Result<void> mounted = mount_on(target, op.source, op.type, op.flags, op.data);
+  const std::string data = data_of(op);
+  Result<void> mounted = mount_on(target, op.source, op.type, op.flags, data);
   if (mounted.ok() || mounted.error().code != EINVAL || op.type != "devpts") return mounted;
-  const std::string data = without_gid(op.data);
-  return data == op.data ? mounted : mount_on(target, op.source, op.type, op.flags, data);
+  MountFs other = op;
+  other.data = without_gid(op.data);
+  return other.data == op.data ? mounted
+                               : mount_on(target, op.source, op.type, op.flags, data_of(other));
 }
 
 Result<UniqueFd> fs_target(BorrowedFd root, const MountFs& op) {
@@ -312,9 +323,15 @@ Result<void> run(const MountFs& op, Context& ctx) {
     if (!denied || op.else_bind.empty()) return mounted;
     return bind_instead(ctx, op);
   }
-  const bool more = op.copy_up || op.attrs != MountAttrs{};
+  // The kernel takes no label for a new mqueue; its root takes one.
+  const bool relabel = op.label.has_value() && op.type == "mqueue";
+  const bool more = op.copy_up || relabel || op.attrs != MountAttrs{};
   if (!more) return {};
   const UniqueFd top = TRY(open_in_root(ctx.root, op.at, O_PATH | O_DIRECTORY));
+  if (relabel) {
+    TRY(sys::fchdir(top));
+    TRY(sys::setxattr(".", "security.selinux", op.label->label));
+  }
   if (op.copy_up) {
     // A mode that was asked for is for the new directory, not what the old one happened to have.
     if (op.data.find("mode=") == std::string::npos) TRY(copy_attributes(covered, top));

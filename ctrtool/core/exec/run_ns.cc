@@ -52,6 +52,7 @@ Result<void> run(const JoinNamespace& op, Context&) {
 
 Result<void> run(const JoinProcess& op, Context& ctx) {
   TRY(sys::prctl_set_dumpable(sys::Switch::Off));
+  ctx.proc.reset();  // nothing of the host comes along
   return sys::setns(ctx.target, op.types);
 }
 

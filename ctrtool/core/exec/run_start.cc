@@ -137,6 +137,11 @@ Result<void> run(const CompileSeccomp& op, Context& ctx) {
   return {};
 }
 
+Result<void> run(const LoadSeccomp& op, Context& ctx) {
+  ctx.seccomp = op.program;
+  return {};
+}
+
 Result<void> run(const ConnectSeccompAgent& op, Context& ctx) {
   CTR_ASSERT(ctx.process_state != nullptr);
   ctx.seccomp_agent = TRY(sys::connect_unix(op.from, SOCK_STREAM));

@@ -31,6 +31,12 @@ bool selinux_is_enabled() {
   return fs.ok() && static_cast<std::uint32_t>(fs->f_type) == SELINUX_MAGIC;
 }
 
+bool apparmor_is_enabled() {
+  const Result<std::string> enabled =
+      sys::read_file_at(kCwd, "/sys/module/apparmor/parameters/enabled");
+  return enabled.ok() && enabled->starts_with('Y');
+}
+
 }  // namespace
 
 bool HostFacts::privileged() const {
@@ -46,6 +52,7 @@ Result<HostFacts> read_host_facts() {
   facts.last_cap = TRY(kernel_last_cap());
   const std::string uid_map = TRY(sys::read_file_at(kCwd, "/proc/self/uid_map"));
   facts.initial_user_namespace = maps_everything(uid_map);
+  facts.apparmor = apparmor_is_enabled();
   facts.selinux = selinux_is_enabled();
   utsname kernel{};
   if (::uname(&kernel) < 0) {

@@ -16,7 +16,8 @@ struct HostFacts {
   CapSet effective{};
   int last_cap = kLastNamedCap;
   bool initial_user_namespace = true;
-  bool selinux = false;  // enabled, permissive or not
+  bool apparmor = false;  // enabled: it confines programs here
+  bool selinux = false;   // enabled, permissive or not
   unsigned kernel_major = 0;
   unsigned kernel_minor = 0;
 

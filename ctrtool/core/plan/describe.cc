@@ -86,6 +86,10 @@ std::string id_mapping(const std::optional<MountIdMapping>& map) {
               recursive.c_str());
 }
 
+std::string mount_label(const std::optional<MountLabel>& label) {
+  return label.has_value() ? ", " + label->option + " " + quote(label->label) : "";
+}
+
 std::string numbers(const std::vector<unsigned>& list) {
   std::string out;
   for (const unsigned number : list) out += strf("%s%u", out.empty() ? "" : ",", number);
@@ -185,6 +189,14 @@ Named show(const LimitCgroup& op) {
   return {"limit_cgroup",
           has_limits(op.resources) ? "set the cgroup's limits" : "set the cgroup's defaults"};
 }
+Named show(const JoinRdtGroup& op) {
+  std::string lines;
+  for (const auto* list : {&op.group.compared, &op.group.written})
+    for (const std::string& line : *list) lines += " " + quote(line);
+  return {"join_rdt_group", strf("%s RDT group %s of %s%s%s", op.group.own ? "new" : "join",
+                                 quote(op.group.name).c_str(), quote(op.from).c_str(),
+                                 lines.c_str(), op.group.monitor.empty() ? "" : ", monitored")};
+}
 Named show(const JoinCgroup&) { return {"join_cgroup", "join the cgroup"}; }
 Named show(const UnshareCgroup&) { return {"unshare_cgroup", "unshare: cgroup"}; }
 Named show(const DelegateCgroup& op) {
@@ -210,6 +222,16 @@ Named show(const MountProcOf& op) {
 Named show(const ReturnToDirectory&) {
   return {"return_to_directory", "back to the working directory"};
 }
+Named show(const TmpfsRoot& op) {
+  return {"tmpfs_root", strf("root on a new tmpfs, owner %u:%u, over %s", op.uid, op.gid,
+                             quote(op.from).c_str())};
+}
+Named show(const ShowImage& op) {
+  return {"show_image",
+          strf("source %u at \"/_fsroot_ro\" and, but for %s, at the top%s%s", op.slot,
+               join(op.covered, " ").c_str(),
+               op.writable.empty() ? "" : "; writable: ", join(op.writable, " ").c_str())};
+}
 Named show(const OpenSource& op) {
   return {"open_source", strf("source %u: %s%s%s%s", op.slot, quote(op.from).c_str(),
                               op.recursive ? ", recursive" : "", attrs(op.attrs).c_str(),
@@ -222,7 +244,7 @@ Named show(const OpenFs& op) {
   return {"open_fs", strf("source %u: new %s of %s%s%s%s", op.slot, op.type.c_str(),
                           quote(op.source).c_str(), attrs(op.attrs, op.flags & ~kAlsoAttrs).c_str(),
                           op.data.empty() ? "" : (", data " + quote(op.data)).c_str(),
-                          id_mapping(op.id_map).c_str())};
+                          (id_mapping(op.id_map) + mount_label(op.label)).c_str())};
 }
 Named show(const AttachMount& op) {
   return {"attach_mount", strf("attach source %u on %s%s", op.slot, quote(op.at).c_str(),
@@ -234,10 +256,11 @@ Named show(const BindMount& op) {
                              op.link == SourceLink::Copy ? ", or copy a link" : "")};
 }
 Named show(const MountFs& op) {
-  return {"mount_fs", strf("mount %s on %s%s%s%s", op.type.c_str(), quote(op.at).c_str(),
-                           attrs(op.attrs, op.flags).c_str(),
-                           op.data.empty() ? "" : (", data " + quote(op.data)).c_str(),
-                           op.copy_up ? ", with what it covers" : "")};
+  return {"mount_fs",
+          strf("mount %s on %s%s%s%s%s", op.type.c_str(), quote(op.at).c_str(),
+               attrs(op.attrs, op.flags).c_str(),
+               op.data.empty() ? "" : (", data " + quote(op.data)).c_str(),
+               op.copy_up ? ", with what it covers" : "", mount_label(op.label).c_str())};
 }
 Named show(const MountCgroups& op) {
   return {"mount_cgroups",
@@ -301,6 +324,11 @@ Named show(const SetPersonality& op) {
 Named show(const SetMemoryPolicy& op) {
   return {"set_memory_policy", strf("memory policy 0x%x, nodes %s", static_cast<unsigned>(op.mode),
                                     numbers(op.nodes).c_str())};
+}
+Named show(const SetExecLabel& op) {
+  return {"set_exec_label",
+          strf("%s %s at execve", op.lsm == Lsm::AppArmor ? "AppArmor profile" : "SELinux label",
+               quote(op.label).c_str())};
 }
 Named show(const JoinSessionKeyring& op) {
   return {"join_session_keyring", "session keyring " + quote(op.name)};
@@ -367,6 +395,10 @@ Named show(const SetNoNewPrivileges&) { return {"set_no_new_privileges", "no new
 Named show(const CompileSeccomp& op) {
   return {"compile_seccomp", strf("compile the seccomp filter: %zu rules, else %s",
                                   op.profile.rules.size(), op.profile.default_action.c_str())};
+}
+Named show(const LoadSeccomp& op) {
+  return {"load_seccomp",
+          strf("take a compiled seccomp filter: %zu instructions", op.program.size())};
 }
 Named show(const ConnectSeccompAgent& op) {
   return {"connect_seccomp_agent", "connect to the seccomp agent at " + quote(op.from)};

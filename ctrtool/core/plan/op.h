@@ -6,6 +6,7 @@
 // it. Paths named `from` are the host's. A required field has no default.
 #pragma once
 
+#include <linux/filter.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -21,6 +22,7 @@
 #include "ctrtool/core/kit/cgroup_resources.h"
 #include "ctrtool/core/kit/idmap.h"
 #include "ctrtool/core/kit/join.h"
+#include "ctrtool/core/kit/resctrl.h"
 #include "ctrtool/core/kit/rlimit.h"
 #include "ctrtool/core/kit/seccomp.h"
 #include "ctrtool/core/kit/systemd_unit.h"
@@ -151,6 +153,12 @@ struct DelegateCgroup {
   uid_t uid;
 };
 
+// Parent: Intel RDT, through the resctrl file system mounted at `from`.
+struct JoinRdtGroup {
+  std::string from;
+  RdtGroup group;
+};
+
 // --- the tree ------------------------------------------------------------------------------------
 
 // What mount_setattr(2) is asked for, and the propagation. Bits are MOUNT_ATTR_* and MS_*.
@@ -207,6 +215,11 @@ struct MountProcOf {
 };
 // Back to where TakeRoot found us: mounting leaves the working directory elsewhere.
 struct ReturnToDirectory {};
+// SELinux's mount options: "context" and its like, and the label.
+struct MountLabel {
+  std::string option;
+  std::string label;
+};
 // A detached copy of a host path, kept under `slot` until AttachMount. Parent where only it may
 // look (a new user namespace), child otherwise.
 struct OpenSource {
@@ -226,6 +239,7 @@ struct OpenFs {
   std::string data{};
   MountAttrs attrs{};
   std::optional<MountIdMapping> id_map{};
+  std::optional<MountLabel> label{};
 };
 // What becomes of a source that is a symbolic link: a mount, or a link of the same words.
 enum class SourceLink : std::uint8_t { Mount, Copy };
@@ -253,7 +267,21 @@ struct MountFs {
   MountAttrs attrs{};           // what mount(2) cannot say: recursive bits, propagation
   bool copy_up = false;         // a tmpfs that starts with what it covers (tmpcopyup)
   bool real_directory = false;  // refuse a link on the way: /proc and /sys (CVE-2019-16884)
+  std::optional<MountLabel> label{};
   std::string else_bind;  // not permitted: bind this host path instead (sysfs in a user namespace)
+};
+// The root is a new tmpfs, attached over `from`; likewise "the root" from now on.
+struct TmpfsRoot {
+  std::string from;
+  uid_t uid;
+  gid_t gid;
+};
+// The image in `slot` goes to /_fsroot_ro, and its top-level entries to the root's top: but not
+// those which mounts cover, and as links into /_fsroot_rw those which are to be writable.
+struct ShowImage {
+  unsigned slot;
+  std::vector<std::string> covered;
+  std::vector<std::string> writable;
 };
 // The container's own view of the cgroups, as this host has them.
 struct MountCgroups {
@@ -351,6 +379,12 @@ struct SetMemoryPolicy {
   int mode;  // MPOL_*, with MPOL_F_*
   std::vector<unsigned> nodes;
 };
+// Child, while the host's /proc is in sight: what a security module makes of the next execve.
+enum class Lsm : std::uint8_t { AppArmor, Selinux };
+struct SetExecLabel {
+  Lsm lsm;
+  std::string label;
+};
 struct JoinSessionKeyring {
   std::string name;
 };
@@ -430,6 +464,9 @@ struct SetNoNewPrivileges {};
 struct CompileSeccomp {  // parent
   SeccompProfile profile;
 };
+struct LoadSeccomp {  // parent: a filter that somebody else compiled
+  std::vector<sock_filter> program;
+};
 // Parent: to the agent that answers notifications. The child sends it the listener and who it is.
 struct ConnectSeccompAgent {
   std::string from;
@@ -473,17 +510,18 @@ struct RunHooks {
 using Op = std::variant<
     Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare, CloneAgain,
     SetTimeOffsets, BringUpLoopback, MoveNetDevices, SetHostname, SetDomainname, BecomeRoot,
-    MakeCgroup, OpenCgroup, StartScope, AttachScope, LimitCgroup, JoinCgroup, UnshareCgroup,
-    DelegateCgroup, SetPropagation, BindRoot, OpenSource, OpenFs, AttachMount, BindMount, MountFs,
-    MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink, MakeDevice, MaskPath, MakeReadonly,
-    WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal, NewSession, ChownStdio, SetScheduler,
-    SetIoPriority, SetAffinity, SetPersonality, SetMemoryPolicy, JoinSessionKeyring, SetOomScoreAdj,
-    RaiseRlimits, SetRlimits, DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram,
-    SetNoNewPrivileges, CompileSeccomp, ConnectSeccompAgent, InstallSeccomp, SetCapabilities,
-    WaitForStart, Execute, RunHooks, Join, Fork, TakeRoot, NewRoot, EnterRoot, EnterDirectory,
-    MountProcOf, ReturnToDirectory, TakeStdio, MakeSocketPair, CloseFd, NotifyFd, LimitChild,
-    SetInheritable, RaiseAmbient, SetSecurebits, DropUninheritable, SetUndumpable, SetTimerSlack,
-    SetHugePages, WritePidFile, RequireEmpty, RunScript, SealProgram>;
+    MakeCgroup, OpenCgroup, StartScope, AttachScope, LimitCgroup, JoinRdtGroup, JoinCgroup,
+    UnshareCgroup, DelegateCgroup, SetPropagation, BindRoot, TmpfsRoot, ShowImage, OpenSource,
+    OpenFs, AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs, MakeDirectory,
+    MakeSymlink, MakeDevice, MaskPath, MakeReadonly, WriteSysctl, PivotRoot, ChangeRoot,
+    OpenTerminal, NewSession, ChownStdio, SetScheduler, SetIoPriority, SetAffinity, SetPersonality,
+    SetMemoryPolicy, SetExecLabel, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits,
+    DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges,
+    CompileSeccomp, LoadSeccomp, ConnectSeccompAgent, InstallSeccomp, SetCapabilities, WaitForStart,
+    Execute, RunHooks, Join, Fork, TakeRoot, NewRoot, EnterRoot, EnterDirectory, MountProcOf,
+    ReturnToDirectory, TakeStdio, MakeSocketPair, CloseFd, NotifyFd, LimitChild, SetInheritable,
+    RaiseAmbient, SetSecurebits, DropUninheritable, SetUndumpable, SetTimerSlack, SetHugePages,
+    WritePidFile, RequireEmpty, RunScript, SealProgram>;
 
 // "mount_fs": the operation's name in plans.
 std::string_view op_name(const Op& op);

@@ -51,6 +51,9 @@ void check_slots(const ContainerPlan& plan, Findings& out) {
   for (const Step& step : plan.steps) {
     if (const OpenSource* source = std::get_if<OpenSource>(&step.op)) open.insert(source->slot);
     if (const OpenFs* fs = std::get_if<OpenFs>(&step.op)) open.insert(fs->slot);
+    const ShowImage* const image = std::get_if<ShowImage>(&step.op);
+    if (image != nullptr && open.erase(image->slot) == 0)
+      out.push_back(strf("image %u is shown but not open", image->slot));
     const AttachMount* const attach = std::get_if<AttachMount>(&step.op);
     if (attach != nullptr && open.erase(attach->slot) == 0)
       out.push_back(strf("source %u is attached but not open", attach->slot));
@@ -62,7 +65,8 @@ bool needs_the_host(const Op& op) {
   return std::holds_alternative<BindMount>(op) || std::holds_alternative<OpenSource>(op) ||
          std::holds_alternative<MountFs>(op) || std::holds_alternative<MaskPath>(op) ||
          std::holds_alternative<MakeReadonly>(op) || std::holds_alternative<MakeDevice>(op) ||
-         std::holds_alternative<WriteSysctl>(op) || std::holds_alternative<BindRoot>(op);
+         std::holds_alternative<WriteSysctl>(op) || std::holds_alternative<BindRoot>(op) ||
+         std::holds_alternative<TmpfsRoot>(op) || std::holds_alternative<SetExecLabel>(op);
 }
 
 // Behind the pivot nothing of the host is in sight: not its paths, not its /proc.

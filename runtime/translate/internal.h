@@ -44,6 +44,7 @@ struct MountPlan {
   bool bound_dev = false;   // /dev comes from the host: nothing is made in it
 };
 MountPlan plan_mounts(Work& work);
+bool may_map_mounts(const Work& work);  // mount_setattr(2), MOUNT_ATTR_IDMAP
 
 void add_clone_and_namespaces(Work& work, const MountPlan& mounts);  // namespaces.cc
 void plan_clone_again(Work& work);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // mounts[]: in the order of the configuration; only what must come earlier or later is moved.
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
 
@@ -95,6 +96,10 @@ class MountPlanner {
   // The mount's own maps; else, where only the option is given, the container's.
   bool plan_id_map(const Mount& mount, const ctr::MountOptions& options) {
     if (!options.idmap && mount.uidMappings.empty()) return true;
+    if (!may_map_mounts(work_)) {
+      work_.problems.unsupported(at_, "to map a mount's IDs takes CAP_SYS_ADMIN");
+      return false;
+    }
     const Linux& config = work_.spec.linux_;
     ctr::MountIdMapping map{.uids = {}, .gids = {}, .recursive = options.ridmap};
     if (!mount.uidMappings.empty()) {
@@ -169,12 +174,12 @@ class MountPlanner {
   // A new user namespace's root may not look everywhere the caller may, and to map a mount's IDs
   // takes rights over its file system.
   bool by_parent() const {
-    return work_.facts.privileged() &&
-           (work_.new_namespace(NamespaceType::User) || id_map_.has_value());
+    return id_map_.has_value() ||
+           (work_.facts.privileged() && work_.new_namespace(NamespaceType::User));
   }
   // A bind that stays shared with its source is taken before the namespace leaves the peer groups.
   bool opened_early(const ctr::MountOptions& options) const {
-    return by_parent() || id_map_.has_value() || (options.propagation & MS_SHARED) != 0;
+    return by_parent() || (options.propagation & MS_SHARED) != 0;
   }
   void open_by_parent(ctr::OpenSource source) {
     // Straight from the host's mounts: without a word of its own it must not stay their peer.
@@ -229,11 +234,7 @@ class MountPlanner {
     op.attrs.clear = change.clr;
     op.id_map = id_map_;
     op.label = fs.label;
-    if (work_.facts.privileged()) {
-      plan_.early_parent.push_back({Phase::Prepare, Actor::Parent, op, at_.str()});
-    } else {
-      plan_.early_child.push_back(child_step(op, at_));
-    }
+    plan_.early_parent.push_back({Phase::Prepare, Actor::Parent, op, at_.str()});
     plan_.mounts.push_back(child_step(
         ctr::AttachMount{op.slot, fs.at, options.dest_nofollow, ctr::SourceLink::Mount}, at_));
   }
@@ -264,6 +265,8 @@ class MountPlanner {
 };
 
 }  // namespace
+
+bool may_map_mounts(const Work& work) { return work.facts.effective.has(CAP_SYS_ADMIN); }
 
 MountPlan plan_mounts(Work& work) {
   MountPlan plan;

@@ -72,6 +72,10 @@ std::optional<ctr::MountIdMapping> image_id_map(Work& work) {
   const std::string asked = annotation(work, kIdMap);
   if (asked.empty() || asked == "false") return std::nullopt;
   const Linux& config = work.spec.linux_;
+  if (!may_map_mounts(work)) {
+    work.problems.unsupported(annotation_at(kIdMap), "to map a mount's IDs takes CAP_SYS_ADMIN");
+    return std::nullopt;
+  }
   if (asked != "true" || config.uidMappings.empty()) {
     work.problems.error(annotation_at(kIdMap), asked == "true" ? "needs uidMappings and gidMappings"
                                                                : "must be true or false");
@@ -101,7 +105,7 @@ void plan_image(Work& work, MountPlan& mounts) {
   image.id_map = image_id_map(work);
   mounts.image_slot = image.slot;
   const std::string at = Pointer("/root/path").str();
-  if (image.id_map.has_value() && work.facts.privileged()) {
+  if (image.id_map.has_value()) {
     mounts.early_parent.push_back({Phase::Prepare, Actor::Parent, image, at});
   } else {
     mounts.early_child.push_back({Phase::Tree, Actor::Child, image, at});

@@ -102,6 +102,35 @@ t_foreign_ranges_are_refused() {
   edit '.linux.uidMappings = [{containerID:0,hostID:0,size:10}] | .linux.gidMappings = .linux.uidMappings'
   expect 1 runtime create -b /tmp/bundle "$tag"
 }
+t_root_on_tmpfs() {
+  bundle sh -c 'touch /made && id -u && ls -d /_fsroot_ro/bin; touch /bin/x || true'
+  edit '.root.readonly = false | .annotations["org.ctrtool.rootfs"] = "tmpfs"'
+  expect 0 runtime run -b /tmp/bundle "$tag"
+  says 0 /_fsroot_ro/bin
+  [ ! -e /tmp/bundle/rootfs/made ] || fail "made in the image"
+}
+t_overlay_of_the_users_own() {
+  mkdir -p /tmp/home/upper /tmp/home/work && chown "$id:$id" /tmp/home/upper /tmp/home/work
+  bundle sh -c 'ls /merged/bin/busybox && echo new >/merged/made'
+  edit '.mounts += [{type: "overlay", source: "overlay", destination: "/merged", options: [
+    "lowerdir=/tmp/bundle/rootfs", "upperdir=/tmp/home/upper", "workdir=/tmp/home/work"]}]'
+  expect 0 runtime run -b /tmp/bundle "$tag"
+  says /merged/bin/busybox
+  expect 0 cat /tmp/home/upper/made
+  is new
+}
+# What only the host's root may do is an error, and names what was asked for.
+t_beyond_the_users_rights() {
+  mkdir -p /tmp/home/volume
+  bundle true
+  edit '.mounts += [{type: "bind", source: "/tmp/home/volume", destination: "/mnt", options: ["bind", "idmap"]}]'
+  expect 1 runtime create -b /tmp/bundle "$tag"
+  says /mounts/ CAP_SYS_ADMIN
+  bundle true
+  edit '.linux.namespaces += [{type: "network"}] | .linux.netDevices = {lo: {name: "other"}}'
+  expect 1 runtime create -b /tmp/bundle "$tag"
+  says /linux/netDevices
+}
 t_without_a_user_namespace_it_says_so() {
   bundle true
   edit '.linux.namespaces |= map(select(.type != "user")) | del(.linux.uidMappings, .linux.gidMappings)'

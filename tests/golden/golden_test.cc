@@ -48,7 +48,6 @@ ctr::HostFacts pretended_host(const std::string& words) {
   facts.selinux = words.find("selinux") != std::string::npos;
   facts.effective = rootless ? ctr::CapSet() : ctr::CapSet::up_to(ctr::kLastNamedCap);
   facts.apparmor = words.find("apparmor") != std::string::npos;
-  facts.selinux = words.find("selinux") != std::string::npos;
   return facts;
 }
 

@@ -117,6 +117,18 @@ TEST(DbusMessage, ComesBackAsItWasSent) {
   EXPECT_EQ(*length, wire.size());
 }
 
+TEST(DbusMessage, NegativeNumbersStayNegative) {
+  for (const char* text : {"-5", "int16 -2", "int64 -3"}) {
+    const Result<DbusValue> value = parse_dbus_text(text);
+    ASSERT_TRUE(value.ok());
+    std::string bytes;
+    dbus_marshal(*value, bytes);
+    const Result<DbusValue> back = DbusReader(bytes).read(value->type);
+    ASSERT_TRUE(back.ok());
+    EXPECT_EQ(*back, *value) << text;
+  }
+}
+
 // As the specification lays it out: fields padded to 8, the array's length without its padding.
 TEST(DbusMessage, HasTheBytesOfTheProtocol) {
   DbusMessage message;

@@ -35,6 +35,12 @@ constexpr std::size_t number_size(char type) {
   }
 }
 
+// As a signed number of more bits has it.
+template <typename T>
+constexpr std::uint64_t sign_extended(std::uint64_t number) {
+  return static_cast<std::uint64_t>(std::int64_t{static_cast<T>(number)});
+}
+
 constexpr bool is_basic(char type) {
   return number_size(type) != 0 || type == 's' || type == 'o' || type == 'g';
 }
@@ -175,6 +181,8 @@ Result<DbusValue> DbusReader::read(std::string_view type, unsigned depth) {
   const char first = type.front();
   if (const std::size_t size = number_size(first); size != 0) {
     value.number = TRY(read_number(size));
+    if (first == 'n') value.number = sign_extended<std::int16_t>(value.number);
+    if (first == 'i' || first == 'h') value.number = sign_extended<std::int32_t>(value.number);
   } else if (first == 's' || first == 'o' || first == 'g') {
     const std::uint64_t length = TRY(read_number(first == 'g' ? 1 : 4));
     value.text = TRY(read_text(length));

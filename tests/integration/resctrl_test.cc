@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// RDT groups on an imitated resctrl: ordinary files, as few machines have the real ones; and a
-// named control group hierarchy, whose directories are born with a `tasks` file as those of resctrl
-// are.
+// RDT groups on an imitated resctrl: ordinary files, as few machines have the real ones.
 #include "ctrtool/core/kit/resctrl.h"
 
 #include <fcntl.h>
-#include <sys/mount.h>
 
 #include "ctrtool/core/sys/file.h"
 #include "tests/support/files.h"
@@ -74,18 +71,11 @@ NS_TEST(Resctrl, WhatWasMadeGoesWhenJoiningFails) {
 }
 
 NS_TEST(Resctrl, AnOwnGroupMustBeNew) {
-  TempDir dir;
-  if (::mount("none", dir.path().c_str(), "cgroup", 0, "none,name=octest-rdt") != 0)
-    GTEST_SKIP() << "this machine forbids named control group hierarchies";
-  const ctr::UniqueFd root = ctr::sys::open(dir.path(), O_PATH | O_DIRECTORY).value();
-  const std::string self = std::to_string(::getpid());
-  ASSERT_OK(ctr::join_rdt_group(root, {.name = "mine", .own = true}, ::getpid()));
-  EXPECT_EQ(read_file(dir / "mine/tasks"), self + "\n");
-  EXPECT_FALSE(ctr::join_rdt_group(root, {.name = "mine", .own = true}, ::getpid()).ok());
-  EXPECT_TRUE(path_exists(dir / "mine")) << "not ours to remove";
-  write_file(dir / "tasks", self);
-  ::rmdir((dir / "mine").c_str());
-  ::umount(dir.path().c_str());
+  const Fake fake;
+  fake.group("/mine");
+  EXPECT_FALSE(ctr::join_rdt_group(fake.fd(), {.name = "mine", .own = true}, 7).ok());
+  EXPECT_TRUE(path_exists(fake.path("mine"))) << "not ours to remove";
+  EXPECT_EQ(fake.read("mine/tasks"), "");
 }
 
 }  // namespace

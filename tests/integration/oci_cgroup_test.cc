@@ -10,21 +10,6 @@ namespace {
 
 using namespace support;
 
-// The first of these files that exists in the container's group: v1 or v2 name.
-std::string limit_of(const Bundle& bundle, const std::string& controller,
-                     const std::vector<std::string>& names) {
-  const std::string dir = cgroup_dir(controller, bundle.cgroup());
-  for (const std::string& name : names)
-    if (path_exists(dir + "/" + name)) {
-      const std::string text = read_file(dir + "/" + name);
-      return text.substr(0, text.find('\n'));
-    }
-  return "(none of the files in " + dir + ")";
-}
-
-#define NEED_CONTROLLER(name) \
-  if (cgroup_dir(name, "/").empty()) GTEST_SKIP() << "no control group controller here: " name
-
 OCI_TEST(Cgroup, InitIsInsideBeforeCreateReturns) {
   Bundle bundle;
   ASSERT_STATUS(create_bundle(bundle), 0);

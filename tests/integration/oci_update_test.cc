@@ -8,24 +8,10 @@ namespace {
 
 using namespace support;
 
-std::string first_of(const Bundle& bundle, const std::string& controller,
-                     const std::vector<std::string>& names) {
-  const std::string dir = cgroup_dir(controller, bundle.cgroup());
-  for (const std::string& name : names)
-    if (path_exists(dir + "/" + name)) {
-      const std::string text = read_file(dir + "/" + name);
-      return text.substr(0, text.find('\n'));
-    }
-  return "(none of the files in " + dir + ")";
-}
-
 std::string memory_of(const Bundle& bundle) {
-  return first_of(bundle, "memory", {"memory.limit_in_bytes", "memory.max"});
+  return limit_of(bundle, "memory", {"memory.limit_in_bytes", "memory.max"});
 }
-std::string pids_of(const Bundle& bundle) { return first_of(bundle, "pids", {"pids.max"}); }
-
-#define NEED_CONTROLLER(name) \
-  if (cgroup_dir(name, "/").empty()) GTEST_SKIP() << "no control group controller here: " name
+std::string pids_of(const Bundle& bundle) { return limit_of(bundle, "pids", {"pids.max"}); }
 
 void start_waiting(Bundle& bundle) {
   bundle.args({"/bin/guest", "wait-term"});
@@ -49,7 +35,7 @@ OCI_TEST(Update, OptionsChangeWhatTheyNameAndNothingElse) {
   EXPECT_EQ(memory_of(bundle), "33554432");
   EXPECT_STATUS(runtime({"update", "--cpu-quota", "20000", bundle.id()}), 0);
   EXPECT_STATUS(runtime({"update", "--cpu-period", "50000", bundle.id()}), 0);
-  EXPECT_EQ(first_of(bundle, "cpu", {"cpu.cfs_quota_us", "cpu.max"}).substr(0, 5), "20000");
+  EXPECT_EQ(limit_of(bundle, "cpu", {"cpu.cfs_quota_us", "cpu.max"}).substr(0, 5), "20000");
   end(bundle);
 }
 

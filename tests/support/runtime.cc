@@ -82,6 +82,17 @@ bool reaches(const std::string& id, const std::string& status, int timeout_ms) {
   return eventually([&] { return state_of(id, "/status") == status; }, timeout_ms);
 }
 
+std::string limit_of(const Bundle& bundle, const std::string& controller,
+                     const std::vector<std::string>& names) {
+  const std::string dir = cgroup_dir(controller, bundle.cgroup());
+  for (const std::string& name : names)
+    if (path_exists(dir + "/" + name)) {
+      const std::string text = read_file(dir + "/" + name);
+      return text.substr(0, text.find('\n'));
+    }
+  return "(none of the files in " + dir + ")";
+}
+
 void run_oci_test(const SandboxOptions& options, const std::function<void()>& body) {
   if (::geteuid() != 0 && !options.user_namespace)
     GTEST_SKIP() << "SKIP: needs root: the host's control groups are root's";

@@ -31,6 +31,10 @@ std::string state_of(const std::string& id, const std::string& pointer = "");  /
 pid_t pid_of(const std::string& id);
 bool reaches(const std::string& id, const std::string& status, int timeout_ms = 5000);
 
+// The first line of the first of these files that exists in the container's group: v1 or v2 name.
+std::string limit_of(const Bundle& bundle, const std::string& controller,
+                     const std::vector<std::string>& names);
+
 // A test of the runtime as a program: in a sandbox, and at the end nothing may be left behind.
 // Needs real root (the host's control groups) unless the options ask for a user namespace.
 void run_oci_test(const SandboxOptions& options, const std::function<void()>& body);
@@ -43,6 +47,9 @@ void run_oci_test(const SandboxOptions& options, const std::function<void()>& bo
   static void oci_test_body_##suite##_##name()
 
 #define OCI_TEST(suite, name) OCI_TEST_WITH(suite, name, ::support::SandboxOptions{})
+
+#define NEED_CONTROLLER(name) \
+  if (cgroup_dir(name, "/").empty()) GTEST_SKIP() << "no control group controller here: " name
 
 // What the runtime said, when a status is not as wanted.
 #define EXPECT_STATUS(outcome, wanted) \

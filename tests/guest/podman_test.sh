@@ -18,18 +18,9 @@ run() { # OPTIONS... -- WORDS...: from the directory with busybox
 }
 setup() {
   manager=$1
-  hide_apparmor
   [ -d "$work/rootfs" ] || make_rootfs "$work/rootfs"
 }
 pid_of() { podman inspect --format '{{.State.Pid}}' "$1"; }
-# Without AppArmor in the runtime podman must not see the host's.
-hide_apparmor() {
-  enabled=/sys/module/apparmor/parameters/enabled
-  [ "$(id -u)" = 0 ] && [ "$(cat $enabled)" = Y ] || return 0
-  [ "$("$OCICTR" features | jq .linux.apparmor.enabled)" = false ] || return 0
-  echo N >/run/no-apparmor
-  mount --bind /run/no-apparmor $enabled
-}
 # podman makes the slice, systemd the scope.
 in_a_scope() {
   case $(cgroup_of "$1") in */*.slice/libpod-*.scope*) ;; *) fail "not in a scope: $(cgroup_of "$1")" ;; esac

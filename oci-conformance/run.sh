@@ -238,7 +238,7 @@ print_table() {
          printf "%-34s %-7s %5d %6d %7d  %s\n", $1, $2, $3, $4, $5, note }' "$1"
 }
 
-list() { awk '!/^#/ && NF { print $1 }' "$HERE/expected.txt"; }
+list() { awk '!/^#/ && NF && !seen[$1]++ { print $1 }' "$HERE/expected.txt"; }
 
 is_prepared() { [ -e "$CACHE/built" ]; }
 

@@ -207,7 +207,7 @@ Result<void> add_cgroup(const std::string& word, ExecTarget& target) {
     target.cgroup = ctr::CgroupRecord{root + path, {}};
     return {};
   }
-  for (const std::string_view controller : ctr::split(word.substr(0, colon), ','))
+  for (const std::string_view controller : ctr::split(std::string_view(word).substr(0, colon), ','))
     target.cgroups_below[std::string(controller)] = path;
   return {};
 }

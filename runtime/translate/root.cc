@@ -55,7 +55,8 @@ bool has_volume(const Work& work) {
 
 std::vector<std::string> writable_names(Work& work) {
   std::vector<std::string> names;
-  for (const std::string_view name : ctr::split(annotation(work, kWritable), ',')) {
+  const std::string value = annotation(work, kWritable);
+  for (const std::string_view name : ctr::split(value, ',')) {
     if (is_top_level_name(name)) {
       names.emplace_back(name);
     } else {

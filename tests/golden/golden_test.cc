@@ -19,13 +19,14 @@
 #include "ctrtool/core/sys/file.h"
 #include "runtime/spec/parse.h"
 #include "runtime/translate/translate.h"
+#include "tests/support/paths.h"
 
 namespace oci {
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kCases = fs::path(OCICTR_SOURCE_DIR) / "tests/golden";
+const fs::path kCases = fs::path(support::source_dir()) / "tests/golden";
 
 std::string read(const fs::path& file) {
   ctr::Result<std::string> text = ctr::sys::read_file_at(ctr::kCwd, file.string());

@@ -7,6 +7,7 @@
 #include "tests/support/files.h"
 #include "tests/support/json.h"
 #include "tests/support/ns_test.h"
+#include "tests/support/paths.h"
 
 namespace {
 
@@ -137,7 +138,7 @@ NS_TEST(NativeHelp, PartsOfThePages) {
 }
 
 NS_TEST(NativeHelp, EveryManualPageIsWhatTheTablesSay) {
-  const std::string man = OCICTR_SOURCE_DIR "/ctrtool/man/ctrtool";
+  const std::string man = support::source_dir() + "/ctrtool/man/ctrtool";
   for (const char* name : {"cmd", "env", "help", "launcher", "mini-init", "mini-init2", "mount_seq",
                            "nsenter", "reset_cgroup", "rootfs-mount", "set_fds"})
     EXPECT_EQ(in_scratch("$C help -m " + std::string(name)).out,

@@ -8,6 +8,7 @@
 
 #include "tests/support/files.h"
 #include "tests/support/ns_test.h"
+#include "tests/support/paths.h"
 #include "tests/support/process.h"
 
 namespace {
@@ -18,7 +19,7 @@ using support::read_file;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr const char* kTool = OCICTR_BINARY_DIR "/ctrtool";
+const std::string kTool = support::build_dir() + "/ctrtool";
 
 // A shell in a scratch directory of the sandbox, "$T" being the tool.
 Outcome sh(const std::string& script) {
@@ -250,7 +251,7 @@ NS_TEST(NativeHelp, Examples1To5) {
 }
 
 NS_TEST(NativeHelp, ManualPagesAreWhatTheTablesSay) {
-  const std::string man = OCICTR_SOURCE_DIR "/ctrtool/man/ctrtool";
+  const std::string man = support::source_dir() + "/ctrtool/man/ctrtool";
   EXPECT_THAT(read_file(man + ".1"), HasSubstr("\\fBmount_seq\\fR"));
   for (const char* name : {"cmd", "env", "help", "mount_seq", "reset_cgroup", "set_fds"})
     EXPECT_EQ(sh(std::string("$T help -m ") + name).out, read_file(man + "-" + name + ".1"));

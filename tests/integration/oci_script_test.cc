@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "tests/support/paths.h"
 #include "tests/support/runtime.h"
 
 namespace {
@@ -20,7 +21,7 @@ Outcome run_script(const Bundle& bundle) {
   const std::string file = "/tmp/script.sh";
   support::write_file(file, script.out, 0755);
   return support::run(
-      {.argv = {"sh", "-c", "CTRTOOL=" OCICTR_BINARY_DIR "/ctrtool exec sh " + file}});
+      {.argv = {"sh", "-c", "CTRTOOL=" + support::build_dir() + "/ctrtool exec sh " + file}});
 }
 
 // Where, of which type, with which of the options that both can set.

@@ -5,6 +5,7 @@
 
 #include "tests/support/files.h"
 #include "tests/support/ns_test.h"
+#include "tests/support/paths.h"
 
 namespace {
 
@@ -24,7 +25,7 @@ NS_TEST(Sandbox, MountsStayInside) {
   EXPECT_TRUE(support::write_file("/run/inside", "x"));
 }
 
-NS_TEST(Sandbox, KeepsTheBuildTreeInSight) { EXPECT_TRUE(path_exists(OCICTR_BINARY_DIR)); }
+NS_TEST(Sandbox, KeepsTheBuildTreeInSight) { EXPECT_TRUE(path_exists(support::build_dir())); }
 
 NS_TEST(Sandbox, HasTerminals) {
   EXPECT_TRUE(path_exists("/dev/pts/ptmx"));

@@ -6,11 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/paths.h"
 #include "tests/support/process.h"
 
 namespace support {
 
-inline std::string ctrtool_path() { return OCICTR_BINARY_DIR "/ctrtool"; }
+inline std::string ctrtool_path() { return build_dir() + "/ctrtool"; }
 
 inline std::vector<std::string> ctrtool_words(std::vector<std::string> words) {
   words.insert(words.begin(), ctrtool_path());

@@ -11,6 +11,7 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "tests/support/json.h"
+#include "tests/support/paths.h"
 
 namespace support {
 
@@ -80,7 +81,7 @@ void build_rootfs(const std::string& root) {
     make_directories(root + "/" + name);
   ::chmod((root + "/tmp").c_str(), 01777);
   copy_file(busybox_path(), root + "/bin/busybox", 0755);
-  copy_file(OCICTR_GUEST, root + "/bin/guest", 0755);
+  copy_file(guest_path(), root + "/bin/guest", 0755);
   for (const char* applet : kApplets)
     if (::symlink("busybox", (root + "/bin/" + applet).c_str()) != 0 && errno != EEXIST) return;
   write_file(root + "/etc/passwd",

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tests/support/paths.h"
+
 namespace support {
 
 std::string runtime_path() {
   const char* path = ::getenv("OCICTR");
-  return path == nullptr || *path == 0 ? OCICTR_BINARY_DIR "/ocictr" : path;
+  return path == nullptr || *path == 0 ? build_dir() + "/ocictr" : path;
 }
 
 const std::string& state_root() {

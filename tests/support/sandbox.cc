@@ -19,6 +19,7 @@
 #include "ctrtool/core/base/fd.h"
 #include "ctrtool/core/base/strf.h"
 #include "tests/support/files.h"
+#include "tests/support/paths.h"
 
 namespace support {
 
@@ -187,7 +188,7 @@ void write_id_maps(pid_t pid) {
 }  // namespace
 
 std::vector<std::string> directories_to_keep() {
-  std::vector<std::string> kept{OCICTR_SOURCE_DIR, OCICTR_BINARY_DIR};
+  std::vector<std::string> kept{source_dir(), build_dir()};
   if (const char* runtime = ::getenv("OCICTR"))
     kept.push_back(std::string(runtime).substr(0, std::string(runtime).rfind('/')));
   if (const char* more = ::getenv("OCICTR_TEST_KEEP"))

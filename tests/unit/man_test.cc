@@ -6,6 +6,7 @@
 #include "ctrtool/core/base/strf.h"
 #include "runtime/cli/commands.h"
 #include "tests/support/files.h"
+#include "tests/support/paths.h"
 
 namespace oci::cli {
 namespace {
@@ -14,7 +15,7 @@ using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
 std::string page_text(const std::string& name) {
-  return support::read_file(std::string(OCICTR_SOURCE_DIR) + "/runtime/man/" + name);
+  return support::read_file(support::source_dir() + "/runtime/man/" + name);
 }
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to) {

@@ -18,6 +18,7 @@
 #include "runtime/spec/json.h"
 #include "runtime/spec/parse.h"
 #include "runtime/spec/schema.h"
+#include "tests/support/paths.h"
 
 namespace oci {
 namespace {
@@ -349,7 +350,7 @@ TEST_F(EveryNode, WarnsAboutUnknownProperties) {
 
 // --- the table of runtime/CONFIG.md --------------------------------------------------------------
 
-const std::string kSource = OCICTR_SOURCE_DIR;
+const std::string kSource = support::source_dir();
 
 // "/mounts/0/source" and "/linux/netDevices/eth0/name" with '*' for what the bundle chose.
 std::string property_of(std::string_view pointer) {

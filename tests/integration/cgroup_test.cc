@@ -597,6 +597,7 @@ NS_TEST(Cgroup, DelegatesWhatTheKernelLists) {
 }
 
 NS_TEST(Cgroup, EnablesAControllerOnTheV2SideWhenALimitWantsIt) {
+  const ctr::UniqueFd alone = support::lock_controllers();
   on_each_layout([](const CgroupLayout& layout, const std::string& path) {
     const ctr::CgroupHierarchy* hugetlb = layout.find("hugetlb");
     if (hugetlb == nullptr || hugetlb->version != CgroupVersion::V2) return;
@@ -617,6 +618,7 @@ NS_TEST(Cgroup, EnablesAControllerOnTheV2SideWhenALimitWantsIt) {
 
 // What systemd does as a container's init: itself in one child, controllers for the others.
 NS_TEST(Cgroup, ADividedOneIsEnteredWhereItsProcessIs) {
+  const ctr::UniqueFd alone = support::lock_controllers();
   on_each_layout([](const CgroupLayout& layout, const std::string& path) {
     const ctr::CgroupHierarchy* hugetlb = layout.find("hugetlb");
     if (hugetlb == nullptr || hugetlb->version != CgroupVersion::V2) return;

@@ -2,8 +2,11 @@
 #include "tests/support/oracle.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -172,6 +175,17 @@ std::vector<Hierarchy> cgroup_hierarchies() {
                                    : mount.super_options.substr(comma + 1)});
   }
   return found;
+}
+
+ctr::UniqueFd lock_controllers() {
+  for (const Hierarchy& hierarchy : cgroup_hierarchies()) {
+    if (!hierarchy.controllers.empty()) continue;
+    ctr::UniqueFd dir(::open(hierarchy.mount.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    while (::flock(dir.raw(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    return dir;
+  }
+  return {};
 }
 
 std::string cgroup_dir(const std::string& controller, const std::string& path) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "ctrtool/core/base/fd.h"
+
 namespace support {
 
 struct Snapshot {
@@ -32,6 +34,9 @@ struct Hierarchy {
 std::vector<Hierarchy> cgroup_hierarchies();
 // The directory of a control group in the hierarchy with this controller, or "".
 std::string cgroup_dir(const std::string& controller, const std::string& path);
+// For tests that enable or disable controllers for the children of the v2 root, which is the whole
+// machine's: one at a time, also of those in other sandboxes.
+ctr::UniqueFd lock_controllers();
 std::vector<int> pids_in(const std::string& cgroup_directory);
 
 // A host directory that no container may change: files, a directory, a fifo, a file called ptmx.

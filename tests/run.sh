@@ -3,7 +3,7 @@
 # tests/run.sh [--strict] [--sanitize] [--long] [--no-install] [LABEL...]
 #
 # Installs what is missing (Debian 12), builds, runs every test this machine can run, and ends with
-# the line "N passed, N failed, N skipped". Labels (unit golden ns root engine guest conformance):
+# the line "N passed, N failed, N skipped". Labels (unit golden ns root engine guest conformance bench):
 # only those tests.
 #   --strict      a skip whose reason is not in tests/allowed-skips.txt is a failure
 #   --sanitize    everything built with address and undefined behaviour sanitizers, in build-asan/

@@ -2,11 +2,12 @@
 // alternate [-n ROUNDS] [-w WARMUP] [-p PAUSE_MS] < CONTESTANTS
 //
 // Times command sequences against each other. One line each: "NAME COMMAND ARG... ; COMMAND
-// ARG...". The contestants take turns (A B C, B C A, ...), so that noise hits all of them alike.
-// Prints the minimum and the median of each in microseconds, and their ratio to the first one's. A
-// command that fails ends it all: a fast failure is not a result.
+// ARG...". A command that begins with the word "@" is run but not timed; one that begins with
+// "xN" is started N times at once, '#' in its words being the number of the copy, and lasts until
+// the last of them has ended. The contestants take turns (A B C, B C A, ...), so that noise hits
+// all of them alike. Prints "NAME MINIMUM MEDIAN" for each, in microseconds. A command that fails
+// ends it all: a fast failure is not a result.
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +23,15 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+struct Step {
+  Words words;
+  bool timed = true;
+  int copies = 1;
+};
+
 struct Contestant {
   std::string name;
-  std::vector<Words> steps;
+  std::vector<Step> steps;
   std::vector<double> times;
 };
 
@@ -34,37 +41,68 @@ double now_us() {
   return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
 }
 
-void fail(const Words& step, int status) {
-  fprintf(stderr, "alternate: status %d:", status);
-  for (const std::string& word : step) fprintf(stderr, " %s", word.c_str());
+void fail(const Words& words, int status) {
+  fprintf(stderr, "alternate: status %d:", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + status);
+  for (const std::string& word : words) fprintf(stderr, " %s", word.c_str());
   fprintf(stderr, "\n");
   exit(1);
 }
 
-void run_step(const Words& step) {
+// The words of one copy: '#' is its number.
+Words numbered(const Words& words, int copy) {
+  Words out = words;
+  for (std::string& word : out)
+    for (std::size_t at; (at = word.find('#')) != std::string::npos;)
+      word.replace(at, 1, std::to_string(copy));
+  return out;
+}
+
+pid_t start(const Words& words) {
   std::vector<char*> argv;
-  for (const std::string& word : step) argv.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   const pid_t pid = vfork();
   if (pid == 0) {
     execv(argv[0], argv.data());
     _exit(127);
   }
-  int status = 0;
-  waitpid(pid, &status, 0);
-  if (status != 0) fail(step, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+  return pid;
+}
+
+void run_step(const Step& step) {
+  std::vector<Words> all;
+  for (int copy = 0; copy < step.copies; ++copy) all.push_back(numbered(step.words, copy));
+  std::vector<pid_t> pids;
+  for (const Words& words : all) pids.push_back(start(words));
+  for (std::size_t i = 0; i < pids.size(); ++i) {
+    int status = 0;
+    waitpid(pids[i], &status, 0);
+    if (status != 0) fail(all[i], status);
+  }
 }
 
 double run_once(const Contestant& contestant) {
-  const double begin = now_us();
-  for (const Words& step : contestant.steps) run_step(step);
-  return now_us() - begin;
+  double spent = 0;
+  for (const Step& step : contestant.steps) {
+    const double begin = now_us();
+    run_step(step);
+    if (step.timed) spent += now_us() - begin;
+  }
+  return spent;
 }
 
-Contestant parse(const char* line) {
+void take_word(Step& step, const std::string& word) {
+  if (step.words.empty() && word == "@")
+    step.timed = false;
+  else if (step.words.empty() && word[0] == 'x' && atoi(word.c_str() + 1) > 0)
+    step.copies = atoi(word.c_str() + 1);
+  else
+    step.words.push_back(word);
+}
+
+Contestant parse(const std::string& text) {
   Contestant contestant;
   contestant.steps.emplace_back();
-  const std::string text = line;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find_first_of(" \n", at), text.size());
     const std::string word = text.substr(at, end - at);
@@ -75,7 +113,7 @@ Contestant parse(const char* line) {
     else if (word == ";")
       contestant.steps.emplace_back();
     else
-      contestant.steps.back().push_back(word);
+      take_word(contestant.steps.back(), word);
   }
   return contestant;
 }
@@ -90,27 +128,11 @@ std::vector<Contestant> read_contestants() {
   return all;
 }
 
-void report(std::vector<Contestant>& all) {
-  double first_minimum = 0;
-  double first_median = 0;
-  for (Contestant& one : all) {
-    std::sort(one.times.begin(), one.times.end());
-    const double minimum = one.times.front();
-    const double median = one.times[one.times.size() / 2];
-    if (&one == all.data()) {
-      first_minimum = minimum;
-      first_median = median;
-    }
-    printf("  %-10s min %8.0f us  x%5.2f   median %8.0f us  x%5.2f\n", one.name.c_str(), minimum,
-           minimum / first_minimum, median, median / first_median);
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   int rounds = 40;
-  int warmup = 3;
+  int warmup = 2;
   int pause_ms = 0;
   for (int option; (option = getopt(argc, argv, "n:w:p:")) != -1;) {
     if (option == 'n') rounds = std::max(1, atoi(optarg));
@@ -133,6 +155,9 @@ int main(int argc, char** argv) {
     }
   }
   dup2(shown, STDOUT_FILENO);
-  report(all);
+  for (Contestant& one : all) {
+    std::sort(one.times.begin(), one.times.end());
+    printf("%s %.0f %.0f\n", one.name.c_str(), one.times.front(), one.times[one.times.size() / 2]);
+  }
   return 0;
 }

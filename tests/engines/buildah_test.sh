@@ -144,13 +144,11 @@ t_run_status_and_streams() {
 }
 t_run_tty() {
   working
-  expect 5 "$OCICTR_TOOLS/pty" --size 33x99 --expect '# ' --send 'stty size\r' --expect '33 99' \
-    --expect '# ' --send 'tty; exit 5\r' -- "$0" --inside run --runtime "$OCICTR" -t "$name" sh
-  says /dev/pts/0
+  run_on_terminal "$0" --inside run --runtime "$OCICTR" -t "$name" sh
 }
 t_run_tty_of_a_short_program() {
   working
-  expect 0 "$OCICTR_TOOLS/pty" --expect /dev/ -- "$0" --inside run --runtime "$OCICTR" -t "$name" tty
+  expect 0 on_terminal --expect /dev/ -- "$0" --inside run --runtime "$OCICTR" -t "$name" tty
 }
 t_run_missing_program() {
   working

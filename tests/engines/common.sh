@@ -13,6 +13,8 @@ skip() { printf 'SKIP: %s\n' "$*"; exit 77; }
 need() { command -v "$1" >/dev/null || skip "$1 is not installed"; }
 
 captured=/tmp/output
+# What all control groups of this test are below.
+new_tag() { tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' '); }
 
 # expect STATUS COMMAND...: runs it, output in $out (both streams), and compares the status. By way
 # of a file: a container that goes on running may keep its output open.
@@ -44,6 +46,49 @@ eventually() {
   done
   fail "never: $*"
 }
+
+# limit_of PID V1-CONTROLLER/FILE V2-FILE: of the control group of the process.
+limit_of() {
+  path=$(sed -n "s/^[0-9]*:${2%%/*}://p" "/proc/$1/cgroup")
+  if [ -n "$path" ]; then
+    cat "/sys/fs/cgroup/${2%%/*}$path/${2#*/}"
+  else
+    cat "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$1/cgroup")/$3"
+  fi
+}
+memory_limit_of() { limit_of "$1" memory/memory.limit_in_bytes memory.max; }
+
+# --- what users do with every engine -----------------------------------------------
+# on_terminal ARGUMENT...: of the program pty.
+on_terminal() { "$OCICTR_TOOLS/pty" "$@"; }
+# run_on_terminal COMMAND...: a shell in a container, which finds the size of our window and ends
+# with 5.
+run_on_terminal() {
+  expect 5 on_terminal --size 33x99 --expect '# ' --send 'stty size\r' --expect '33 99' \
+    --expect '# ' --send 'tty; exit 5\r' -- "$@"
+  says /dev/pts/0
+}
+# exec_on_terminal COMMAND...: the same for one more shell, which ends with 4.
+exec_on_terminal() {
+  expect 4 on_terminal --size 22x66 --expect '# ' --send 'stty size\r' --expect '22 66' \
+    --expect '# ' --send 'exit 4\r' -- "$@"
+}
+# several_at_once COMMAND...: runs `COMMAND... N` four times; each must end with its N.
+several_at_once() {
+  runners=
+  for i in 1 2 3 4; do
+    "$@" $i &
+    runners="$runners $!"
+  done
+  i=0
+  for runner in $runners; do
+    i=$((i + 1))
+    wait "$runner"
+    [ $? = $i ] || fail "container $i"
+  done
+}
+# Of the last output, that of `guest fds`.
+is_stdio_only() { [ "$(printf '%s\n' "$out" | wc -l)" = 3 ] || fail "more than three descriptors"; }
 
 # words WORD...: as a JSON array.
 words() { printf '%s\036' "$@" | jq -R -s -c 'split("\u001e")[:-1]'; }
@@ -83,7 +128,7 @@ with_private_etc() {
 
 # Everything of podman and buildah below /tmp and /run, which are ours alone.
 setup_containers_conf() {
-  tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
+  new_tag
   export XDG_RUNTIME_DIR=/run/xdg HOME=/tmp/home TMPDIR=/tmp
   export CONTAINERS_CONF=/tmp/podman/containers.conf CONTAINERS_STORAGE_CONF=/tmp/podman/storage.conf
   export CONTAINERS_REGISTRIES_CONF=/tmp/podman/registries.conf

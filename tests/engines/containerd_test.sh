@@ -6,7 +6,7 @@ engine=containerd
 
 setup_containerd() {
   need ctr
-  tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
+  new_tag
   export CONTAINERD_NAMESPACE=$tag
   state_root=/run/containerd/runc/$tag
   runtime="--runtime io.containerd.runc.v2 --runc-binary $OCICTR --env PATH=/bin"
@@ -49,10 +49,7 @@ t_run_directory() {
   says "permission denied"
 }
 t_run_tty() {
-  expect 5 "$OCICTR_TOOLS/pty" --size 33x99 --expect '# ' --send 'stty size\r' --expect '33 99' \
-    --expect '# ' --send 'tty; exit 5\r' -- ctr run --rm -t $runtime \
-    --rootfs /tmp/rootfs c sh
-  says /dev/pts/0
+  run_on_terminal ctr run --rm -t $runtime --rootfs /tmp/rootfs c sh
 }
 t_run_detached_is_listed() {
   run_in_background --pid-file /tmp/pid
@@ -81,8 +78,7 @@ t_exec_status_and_streams() {
 }
 t_exec_tty() {
   run_in_background
-  expect 4 "$OCICTR_TOOLS/pty" --size 22x66 --expect '# ' --send 'stty size\r' --expect '22 66' \
-    --expect '# ' --send 'exit 4\r' -- ctr task exec -t --exec-id e c sh
+  exec_on_terminal ctr task exec -t --exec-id e c sh
 }
 t_exec_detached_and_killed() {
   run_in_background
@@ -194,10 +190,7 @@ t_out_of_memory() {
 # --- what the container is -------------------------------------------------------
 t_limits() {
   run_in_background --pid-file /tmp/pid --memory-limit 33554432 --cpus 0.5 --cpu-shares 200
-  path=$(sed -n 's/^[0-9]*:memory://p' "/proc/$(cat /tmp/pid)/cgroup")
-  limit=/sys/fs/cgroup/memory$path/memory.limit_in_bytes
-  [ -n "$path" ] || limit=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(cat /tmp/pid)/cgroup")/memory.max
-  expect 0 cat "$limit"
+  expect 0 memory_limit_of "$(cat /tmp/pid)"
   is 33554432
 }
 t_process() {
@@ -252,20 +245,9 @@ t_device() {
 t_no_pivot() { expect 0 run --rm --no-pivot /tmp/rootfs c true; }
 t_no_descriptors_leak() {
   expect 0 run --rm /tmp/rootfs c guest fds
-  [ "$(printf '%s\n' "$out" | wc -l)" = 3 ] || fail "more than three"
+  is_stdio_only
 }
-t_several_at_once() {
-  runners=
-  for i in 1 2 3 4; do
-    run --rm /tmp/rootfs "c$i" sh -c "exit $i" &
-    runners="$runners $!"
-  done
-  i=0
-  for runner in $runners; do
-    i=$((i + 1))
-    wait "$runner"
-    [ $? = $i ] || fail "container $i"
-  done
-}
+run_exit() { run --rm /tmp/rootfs "c$1" sh -c "exit $1"; }
+t_several_at_once() { several_at_once run_exit; }
 
 main "$@"

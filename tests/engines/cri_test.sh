@@ -7,7 +7,7 @@ engine=cri
 setup_cri() {
   need ctr
   /usr/bin/python3 -c 'import grpc' 2>/dev/null || skip "python3-grpcio is not installed"
-  tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
+  new_tag
   export CONTAINERD_NAMESPACE=k8s.io
   state_root=/run/containerd/runc/k8s.io
   mkdir -p /tmp/logs
@@ -86,10 +86,7 @@ t_update_and_stats() {
   running sleep 100
   expect 0 cri update "$box" 50331648
   pid=$(ctr task ls | awk -v id="$box" '$1 == id {print $2}')
-  path=$(sed -n 's/^[0-9]*:memory://p' "/proc/$pid/cgroup")
-  limit=/sys/fs/cgroup/memory$path/memory.limit_in_bytes
-  [ -n "$path" ] || limit=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")/memory.max
-  expect 0 cat "$limit"
+  expect 0 memory_limit_of "$pid"
   is 50331648
   expect 0 cri stats "$box"
   says memory

@@ -9,7 +9,7 @@ engine=crio
 setup_crio() {
   need conmon
   need jq
-  tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
+  new_tag
   state_root=/run/crio/root
   mkdir -p /run/crio/root /run/crio/exits /run/crio/persist /run/crio/attach /run/xdg /tmp/bundle
   make_rootfs /tmp/bundle/rootfs
@@ -236,7 +236,7 @@ t_exec_attached() {
 t_exec_attached_on_a_terminal() {
   running sleep 100
   process '.terminal = true | .consoleSize = {height: 22, width: 66}' sh -c 'stty size; tty; exit 5'
-  expect 5 "$OCICTR_TOOLS/pty" --size 22x66 --expect '22 66' -- env -i PATH="$PATH" "$OCICTR" \
+  expect 5 on_terminal --size 22x66 --expect '22 66' -- env -i PATH="$PATH" "$OCICTR" \
     --root /run/crio/root exec --process /tmp/process.json box
   says /dev/pts/
 }

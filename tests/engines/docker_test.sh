@@ -8,7 +8,7 @@ setup_docker() {
   need dockerd
   need jq
   [ -x /usr/bin/docker ] || skip "docker is not installed"
-  tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
+  new_tag
   export DOCKER_HOST=unix:///run/docker/sock DOCKER_CONFIG=/tmp/docker/client HOME=/tmp/home
   state_root=/run/docker/exec/runtime-runc/moby
   mkdir -p /tmp/docker /run/docker /tmp/home
@@ -60,7 +60,6 @@ remove_containers() {
 docker() { command /usr/bin/docker "$@"; }
 run() { docker run --network "${network:-none}" "$@"; }
 run_in_background() { expect 0 run -d --name box "$@" bb sleep 100; }
-on_terminal() { "$OCICTR_TOOLS/pty" "$@"; }
 # Docker gives a privileged container every capability of the kernel.
 all_capabilities() { printf '%016x' $(((1 << ($(cat /proc/sys/kernel/cap_last_cap) + 1)) - 1)); }
 need_all_capabilities() {
@@ -69,16 +68,8 @@ need_all_capabilities() {
 }
 inspect() { docker inspect -f "$1" box; }
 state_is() { eventually sh -c "/usr/bin/docker inspect -f '{{.State.Status}}:{{.State.ExitCode}}' box | grep -q -x '$1'"; }
-# limit V1-CONTROLLER/FILE V2-FILE: of the control group of the container.
-limit() {
-  pid=$(inspect '{{.State.Pid}}')
-  path=$(sed -n "s/^[0-9]*:${1%%/*}://p" "/proc/$pid/cgroup")
-  if [ -n "$path" ]; then
-    cat "/sys/fs/cgroup/${1%%/*}$path/${1#*/}"
-  else
-    cat "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")/$2"
-  fi
-}
+# limit V1-CONTROLLER/FILE V2-FILE: of the container.
+limit() { limit_of "$(inspect '{{.State.Pid}}')" "$@"; }
 
 # --- exit codes ----------------------------------------------------------------
 t_run_rm() {
@@ -122,9 +113,7 @@ t_create_fails_cleanly() {
 
 # --- terminals -----------------------------------------------------------------
 t_run_tty() {
-  expect 5 on_terminal --size 33x99 --expect '# ' --send 'stty size\r' --expect '33 99' \
-    --expect '# ' --send 'tty; exit 5\r' -- /usr/bin/docker run --rm --network none -it bb sh
-  says /dev/pts/0
+  run_on_terminal /usr/bin/docker run --rm --network none -it bb sh
 }
 t_run_tty_interrupt() {
   expect 9 on_terminal --expect ready --send "$(printf '\003')" --expect caught -- \
@@ -133,8 +122,7 @@ t_run_tty_interrupt() {
 }
 t_exec_tty() {
   run_in_background
-  expect 4 on_terminal --size 22x66 --expect '# ' --send 'stty size\r' --expect '22 66' \
-    --expect '# ' --send 'exit 4\r' -- /usr/bin/docker exec -it box sh
+  exec_on_terminal /usr/bin/docker exec -it box sh
 }
 t_stdin_is_passed() {
   out=$(printf 'one\ntwo\n' | run --rm -i bb wc -l)
@@ -217,19 +205,8 @@ t_healthcheck() {
   expect 0 docker exec box touch /ok
   eventually sh -c "/usr/bin/docker inspect -f '{{.State.Health.Status}}' box | grep -q -x healthy"
 }
-t_several_at_once() {
-  runners=
-  for i in 1 2 3 4; do
-    run --rm bb sh -c "exit $i" &
-    runners="$runners $!"
-  done
-  i=0
-  for runner in $runners; do
-    i=$((i + 1))
-    wait "$runner"
-    [ $? = $i ] || fail "container $i"
-  done
-}
+run_exit() { run --rm bb sh -c "exit $1"; }
+t_several_at_once() { several_at_once run_exit; }
 
 # --- looking at it ---------------------------------------------------------------
 t_top() {
@@ -462,7 +439,7 @@ t_shm_size_and_oom_score() {
 }
 t_no_descriptors_leak() {
   expect 0 run --rm bb guest fds
-  [ "$(printf '%s\n' "$out" | wc -l)" = 3 ] || fail "more than three"
+  is_stdio_only
 }
 
 # --- build -----------------------------------------------------------------------

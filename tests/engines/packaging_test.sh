@@ -5,7 +5,7 @@
 engine=packaging
 
 setup_packaging() {
-  tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
+  new_tag
   tree=$OCICTR_TOOLS/..
   mkdir /tmp/path
   ln -s "$OCICTR" /tmp/path/ocictr
@@ -134,7 +134,7 @@ PS1='> '
 ZSHRC
   # in_zsh WORDS REST: what the tab key adds to the words.
   in_zsh() {
-    expect 0 "$OCICTR_TOOLS/pty" --size 40x120 --expect '> ' --send "$1$(printf '\t')" \
+    expect 0 on_terminal --size 40x120 --expect '> ' --send "$1$(printf '\t')" \
       --expect "$2" --send "$(printf '\025')exit\r" -- env ZDOTDIR=/tmp/zsh TERM=dumb zsh -i
   }
   in_zsh 'ocictr valid' ate

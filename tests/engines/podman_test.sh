@@ -41,18 +41,15 @@ t_create_fails_cleanly() {
 
 # --- terminals -----------------------------------------------------------------
 t_run_tty() {
-  expect 5 "$OCICTR_TOOLS/pty" --size 33x99 --expect '# ' --send 'stty size\r' --expect '33 99' \
-    --expect '# ' --send 'tty; exit 5\r' -- "$0" --inside run --rm -it bb sh
-  says /dev/pts/0
+  run_on_terminal "$0" --inside run --rm -it bb sh
 }
 t_run_tty_interrupt() {
-  expect 9 "$OCICTR_TOOLS/pty" --expect ready --send "$(printf '\003')" --expect caught -- \
+  expect 9 on_terminal --expect ready --send "$(printf '\003')" --expect caught -- \
     "$0" --inside run --rm -it bb sh -c 'trap "echo caught; exit 9" INT; echo ready; while :; do sleep 0.1; done'
 }
 t_exec_tty() {
   expect 0 run -d --name c bb sleep 100
-  expect 4 "$OCICTR_TOOLS/pty" --size 22x66 --expect '# ' --send 'stty size\r' --expect '22 66' \
-    --expect '# ' --send 'exit 4\r' -- "$0" --inside exec -it c sh
+  exec_on_terminal "$0" --inside exec -it c sh
 }
 t_tty_without_a_terminal_of_ours() {
   expect 0 run --rm -t bb tty
@@ -125,9 +122,9 @@ t_top() {
   expect 0 podman top c pid comm
   says sleep
 }
+run_exit() { run --rm bb sh -c "exit $1"; }
 t_several_at_once() {
-  for i in 1 2 3 4; do run --rm bb sh -c "exit $i" & done
-  wait
+  several_at_once run_exit
   expect 0 podman ps -a -q
   is ""
 }
@@ -172,10 +169,7 @@ t_preserve_fds() {
 t_memory() {
   expect 0 run -d --name c --memory 64m bb sleep 100
   pid=$(podman inspect --format '{{.State.Pid}}' c)
-  path=$(sed -n 's/^[0-9]*:memory://p;' "/proc/$pid/cgroup")
-  limit=/sys/fs/cgroup/memory$path/memory.limit_in_bytes
-  [ -n "$path" ] || limit=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")/memory.max
-  expect 0 cat "$limit"
+  expect 0 memory_limit_of "$pid"
   is 67108864
 }
 t_pids_limit() {
@@ -308,7 +302,7 @@ t_shm_size() {
 }
 t_no_descriptors_leak() {
   expect 0 run --rm bb guest fds
-  [ "$(printf '%s\n' "$out" | wc -l)" = 3 ] || fail "more than three"
+  is_stdio_only
 }
 t_hooks_directory() {
   mkdir /tmp/hooks
@@ -362,10 +356,7 @@ t_update() {
   expect 0 run -d --name c --memory 64m bb sleep 100
   pid=$(podman inspect --format '{{.State.Pid}}' c)
   expect 0 podman update --memory 96m --memory-swap 96m --cpu-shares 300 c
-  path=$(sed -n 's/^[0-9]*:memory://p;' "/proc/$pid/cgroup")
-  limit=/sys/fs/cgroup/memory$path/memory.limit_in_bytes
-  [ -n "$path" ] || limit=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$pid/cgroup")/memory.max
-  expect 0 cat "$limit"
+  expect 0 memory_limit_of "$pid"
   is 100663296
 }
 t_attach() {

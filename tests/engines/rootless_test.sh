@@ -9,7 +9,7 @@ id=12345
 setup_rootless() {
   command -v setpriv >/dev/null || skip "setpriv is not installed"
   [ "$(cat /proc/sys/user/max_user_namespaces)" -gt 0 ] || skip "this machine forbids user namespaces"
-  tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
+  new_tag
   with_private_etc
   echo "plain:x:$id:$id::/tmp/home:/bin/sh" >>/etc/passwd
   echo "plain:x:$id:" >>/etc/group
@@ -85,7 +85,7 @@ t_life_cycle() {
 t_terminal() {
   bundle sh -c 'stty size; exit 3'
   edit '.process.terminal = true'
-  expect 3 "$OCICTR_TOOLS/pty" --size 31x71 --expect '31 71' -- setpriv --reuid $id --regid $id \
+  expect 3 on_terminal --size 31x71 --expect '31 71' -- setpriv --reuid $id --regid $id \
     --clear-groups env "XDG_RUNTIME_DIR=/run/user/$id" "$OCICTR" run -b /tmp/bundle "$tag"
 }
 t_without_xdg_runtime_dir() {
@@ -197,11 +197,9 @@ t_podman_life_cycle() {
 }
 t_podman_tty() {
   setup_rootless_podman
-  expect 5 "$OCICTR_TOOLS/pty" --size 33x99 --expect '# ' --send 'stty size\r' --expect '33 99' \
-    --expect '# ' --send 'tty; exit 5\r' -- setpriv --reuid $id --regid $id --clear-groups env -i \
-    PATH="$PATH" HOME=/tmp/home XDG_RUNTIME_DIR="/run/user/$id" TERM=dumb \
+  run_on_terminal setpriv --reuid $id --regid $id --clear-groups env -i PATH="$PATH" \
+    HOME=/tmp/home XDG_RUNTIME_DIR="/run/user/$id" TERM=dumb \
     podman --runtime "$OCICTR" run --rm --network none -it bb sh
-  says /dev/pts/0
   podman_ends
 }
 t_podman_volumes_and_ids() {

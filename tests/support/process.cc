@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -61,6 +62,7 @@ void place_fds(std::vector<std::pair<int, int>> fds) {
   if (!command.cwd.empty() && ::chdir(command.cwd.c_str()) != 0) ::_exit(126);
   place_fds(fds);
   std::vector<char*> argv = pointers(command.argv);
+  if (command.traced && ::ptrace(PTRACE_TRACEME, 0, 0, 0) == 0) ::raise(SIGSTOP);
   if (command.env) {
     std::vector<char*> env = pointers(*command.env);
     ::execvpe(argv[0], argv.data(), env.data());

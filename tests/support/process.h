@@ -28,6 +28,7 @@ struct Command {
   std::string cwd{};                              // else ours
   std::vector<std::pair<int, int>> fds{};         // {ours, its number there}; may replace 0, 1, 2
   int timeout_ms = 20000;
+  bool traced = false;  // stops just before it is executed, as a tracee of ours
 };
 
 Outcome run(const Command& command);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,6 +18,7 @@
 #include "runtime/spec/parse.h"
 #include "runtime/spec/schema.h"
 #include "tests/support/paths.h"
+#include "tests/support/test_names.h"
 
 namespace oci {
 namespace {
@@ -350,8 +350,6 @@ TEST_F(EveryNode, WarnsAboutUnknownProperties) {
 
 // --- the table of runtime/CONFIG.md --------------------------------------------------------------
 
-const std::string kSource = support::source_dir();
-
 // "/mounts/0/source" and "/linux/netDevices/eth0/name" with '*' for what the bundle chose.
 std::string property_of(std::string_view pointer) {
   std::string out;
@@ -367,48 +365,17 @@ struct Row {
   std::vector<std::string> proofs;
 };
 
-// What stands between back quotes: the property, then its tests.
-std::vector<std::string> quoted(std::string_view line) {
-  const std::vector<std::string_view> parts = ctr::split(line, '`');
-  std::vector<std::string> out;
-  for (std::size_t i = 1; i < parts.size(); i += 2) out.emplace_back(parts[i]);
-  return out;
-}
-
 std::vector<Row> rows_of_table() {
   const ctr::Result<std::string> text =
-      ctr::sys::read_file_at(ctr::kCwd, kSource + "/runtime/CONFIG.md");
+      ctr::sys::read_file_at(ctr::kCwd, support::source_dir() + "/runtime/CONFIG.md");
   EXPECT_TRUE(text.ok());
   std::vector<Row> rows;
   for (const std::string_view line : ctr::split(*text, '\n')) {
     if (!line.starts_with("| `/")) continue;
-    std::vector<std::string> words = quoted(line);
+    std::vector<std::string> words = support::quoted_words(line);
     rows.push_back({words.front(), {words.begin() + 1, words.end()}});
   }
   return rows;
-}
-
-// "Suite.Test" of every test program, and "golden/CASE".
-std::set<std::string> all_tests() {
-  std::set<std::string> out;
-  for (const char* dir : {"/tests/unit", "/tests/integration"}) {
-    for (const auto& entry : std::filesystem::directory_iterator(kSource + dir)) {
-      const ctr::Result<std::string> text =
-          ctr::sys::read_file_at(ctr::kCwd, entry.path().string());
-      if (!text.ok()) continue;
-      for (const std::string_view line : ctr::split(*text, '\n')) {
-        const std::size_t open = line.find('(');
-        const std::size_t comma = line.find(", ");
-        const std::size_t end = line.find_first_of(",)", comma + 1);
-        if (line.find("TEST") > open || open > comma || end == std::string_view::npos) continue;
-        out.insert(std::string(line.substr(open + 1, comma - open - 1)) + "." +
-                   std::string(line.substr(comma + 2, end - comma - 2)));
-      }
-    }
-  }
-  for (const auto& entry : std::filesystem::directory_iterator(kSource + "/tests/golden"))
-    if (entry.is_directory()) out.insert("golden/" + entry.path().filename().string());
-  return out;
 }
 
 TEST_F(EveryNode, HasARowInTheTable) {
@@ -427,7 +394,7 @@ TEST_F(EveryNode, HasARowInTheTable) {
 }
 
 TEST(ConfigTable, NamesTestsThatAreThere) {
-  const std::set<std::string> tests = all_tests();
+  const std::set<std::string> tests = support::names_of_all_tests();
   for (const Row& row : rows_of_table()) {
     EXPECT_FALSE(row.proofs.empty()) << row.property;
     for (const std::string& proof : row.proofs)

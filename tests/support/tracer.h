@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a program and all that it makes under ptrace(2), stopping at every system call: to count
+// them, to kill somebody there, or to let one fail. Calls are known by who makes them and which of
+// its calls it is: two processes that run side by side need not take turns as they did before.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/support/process.h"
+
+namespace support {
+
+struct Call {
+  unsigned process;    // 0 the program, 1 its first child ...
+  unsigned index;      // of its calls, from 0
+  unsigned long call;  // SYS_...
+};
+
+struct Fault {
+  enum Kind { kNone, kKillProgram, kKillCaller, kFail } kind = kNone;
+  int error = 0;  // for kFail: the call is not made (close is) and answers this errno
+};
+
+struct Traced {
+  Outcome outcome;          // of the program; kTimedOut: it hung and was killed
+  std::vector<Call> calls;  // those before the first fault that killed
+  unsigned faults = 0;      // how many were brought about
+};
+
+// Why system calls can't be made to fail here, or "".
+std::string why_no_faults();
+
+// `at` is asked before each call. A process is let go when it executes a program whose path ends
+// with `payload`, all of them when the program has ended or was killed.
+Traced trace(const Command& command, const std::string& payload,
+             const std::function<Fault(const Call&)>& at);
+
+std::string name_of_call(unsigned long call);
+
+}  // namespace support

@@ -6,6 +6,7 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/escape.h"
+#include "runtime/cli/trace_file.h"
 #include "runtime/cli/version.h"
 
 namespace oci::cli {
@@ -82,6 +83,22 @@ int run_command(const CommandContext& context, const Command& command, const Wor
   return fail(context.log, command.name, status.error(), command.failure_status);
 }
 
+int run_traced(const CommandContext& untraced, const Command& command, const Words& words) {
+  const std::string& path = untraced.options.trace;
+  const ctr::Result<void> created = create_trace_file(path);
+  if (!created.ok())
+    return fail(untraced.log, command.name, created.error(), command.failure_status);
+  ctr::Result<ctr::Trace> trace = ctr::Trace::make();
+  if (!trace.ok()) return fail(untraced.log, command.name, trace.error(), command.failure_status);
+  ctr::Trace::Scope whole(&*trace, command.name);
+  const int status = run_command({untraced.options, untraced.log, &*trace}, command, words);
+  whole.end();
+  // What the command was asked to do is done by now.
+  const ctr::Result<void> written = write_trace_file(path, trace_text(*trace, command.name));
+  if (!written.ok()) report_warning(untraced.log, command.name, written.error());
+  return status;
+}
+
 int print_or_fail(std::string_view text) {
   const ctr::Result<void> printed = print(text);
   return printed.ok() ? 0 : fail(ctr::Log(), "", printed.error());
@@ -125,8 +142,10 @@ int run_ocictr(const Words& words, char* const* argv) {
   const Command& command = **found;
   if (command.reach == Reach::EntersContainer && !is_protected.ok())
     return fail(*log, command.name, is_protected.error(), command.failure_status);
-  return run_command({global.options, *log}, command,
-                     Words(global.command.begin() + 1, global.command.end()));
+  const Words rest(global.command.begin() + 1, global.command.end());
+  const CommandContext context{global.options, *log};
+  return global.options.trace.empty() ? run_command(context, command, rest)
+                                      : run_traced(context, command, rest);
 }
 
 }  // namespace oci::cli

@@ -11,11 +11,16 @@
 #include "runtime/cli/global.h"
 #include "runtime/cli/options.h"
 
+namespace ctr {
+class Trace;
+}
+
 namespace oci::cli {
 
 struct CommandContext {
   const GlobalOptions& options;
   const ctr::Log& log;
+  ctr::Trace* trace = nullptr;  // or none
 };
 
 // Answers the exit status. `words` are those behind the command's name. An error is reported

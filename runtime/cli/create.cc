@@ -14,6 +14,7 @@ ctr::Result<int> create(const CommandContext& context, const Words& words) {
   if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
   TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
   Launched launched = TRY(launch(context, options));
+  const ctr::Trace::Scope scope(context.trace, "let go of the process");
   ctr::Result<void> released = launched.process.release();
   if (!released.ok()) {
     static_cast<void>(unmount_shared_root(launched.container.state));

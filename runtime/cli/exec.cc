@@ -239,6 +239,7 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
   const SignalGate gate = TRY(SignalGate::close());
 
+  ctr::Trace::Scope looking(context.trace, "look at the container");
   const Container container = TRY(find_container(context, options.id));
   const Status status = TRY(container_status(container.dir, container.state));
   TRY(check_status(status, options.ignore_paused));
@@ -261,14 +262,19 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   target.no_new_keyring = true;
   target.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
   target.extra_env = socket_activation_env();
+  looking.end();
+  ctr::Trace::Scope translating(context.trace, "translate");
   const Translation translation = translate_exec(process, target, facts);
   TRY(first_error(translation.problems, "process"));
 
+  translating.end();
+
+  ctr::Trace::Scope preparing(context.trace, "set up");
   const std::optional<UniqueFd> init = TRY(open_process(container.state.init));
   if (!init.has_value()) return not_running(container);
   Console console = TRY(open_console(process.terminal, options.console_socket, options.detach));
   const UniqueFd cache = open_seccomp_cache(StateRoot(state_root(context.options)), spec);
-  ctr::ExecuteOptions execute{.cgroup_layout = &cgroups};
+  ctr::ExecuteOptions execute{.trace = context.trace, .cgroup_layout = &cgroups};
   execute.target = *init;
   execute.seccomp_cache = cache;
   execute.process_state = [&](pid_t pid) {
@@ -278,10 +284,15 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   ctr::Prepared prepared = TRY(ctr::prepare(translation.plan, std::move(execute)));
   UniqueFd terminal = TRY(receive_terminal(console));
   if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, prepared.pidfd()));
+  preparing.end();
+  ctr::Trace::Scope starting(context.trace, "start the program");
   TRY(prepared.go());
+  if (context.trace != nullptr) context.trace->end_child();
+  starting.end();
   // Only now: engines take a missing pid file for "the program did not start".
   if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, prepared.pid()));
   if (options.detach) return 0;
+  const ctr::Trace::Scope running(context.trace, "wait for the program");
   return supervise(
       gate, {.pid = prepared.pid(), .pidfd = prepared.pidfd(), .terminal = std::move(terminal)});
 }

@@ -33,6 +33,7 @@ struct Given {
   std::optional<std::string> cgroup_manager;
   std::string rootless = "auto";
   std::string criu;
+  std::string trace;
   bool version = false;
   bool usage = false;
 };
@@ -57,6 +58,8 @@ Syntax global_syntax(Given& given, Words& command) {
               {"rootless", '\0', "WHEN", "tolerate what only root may do: true, false or auto",
                &given.rootless, "auto"},
               {"criu", '\0', "PATH", "accepted and ignored", &given.criu},
+              {"trace", '\0', "FILE", "write there what took how long, for Perfetto", &given.trace,
+               "no trace"},
               {"version", 'v', "", "show the version and exit", &given.version},
               {"usage", '\0', "", "show a line of usage and exit", &given.usage},
           },
@@ -125,6 +128,7 @@ Result<void> understand(const Given& given, GlobalOptions& options) {
   if (given.cgroup_manager.has_value())
     options.driver = TRY(choose("cgroup-manager", *given.cgroup_manager, kDrivers));
   options.rootless = TRY(choose("rootless", given.rootless, kRootless));
+  options.trace = given.trace;
   return {};
 }
 

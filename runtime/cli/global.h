@@ -23,6 +23,7 @@ struct GlobalOptions {
   ctr::LogLevel log_level = ctr::LogLevel::Error;
   CgroupDriver driver = CgroupDriver::Cgroupfs;
   Rootless rootless = Rootless::Auto;
+  std::string trace;  // a path; empty: no trace
 };
 
 // What the words in front of the subcommand ask for, and the words from the subcommand on.

@@ -26,6 +26,7 @@ namespace {
 using ctr::Kind;
 using ctr::make_error;
 using ctr::Result;
+using ctr::Trace;
 using ctr::UniqueFd;
 
 bool may_make_cgroups(const ctr::CgroupLayout& layout) {
@@ -219,6 +220,7 @@ std::vector<Option> launch_options(LaunchOptions& o) {
 
 Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& options) {
   Draft draft;
+  Trace::Scope reading(context.trace, "read config.json");
   const std::string bundle = TRY_CTX(real_path(options.bundle), "option --bundle");
   draft.translate.bundle = bundle;
   draft.config_text = TRY(read_config_file(absolute_path_in(bundle, options.config)));
@@ -226,6 +228,8 @@ Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& opt
   for (const Problem& problem : parsed.problems)
     if (problem.severity == Problem::Warning) context.log.debug("config.json: " + problem.text());
   draft.spec = TRY(first_error(std::move(parsed)));
+  reading.end();
+  const Trace::Scope looking(context.trace, "look at the host");
   draft.facts = TRY(ctr::read_host_facts());
   draft.cgroups = TRY(ctr::discover_cgroups());
   draft.translate.id = options.id;
@@ -249,10 +253,13 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   TRY(root.check_free(options.id));
   Draft draft = TRY(read_draft(context, options));
   const bool notify = add_notify_socket(root.path() + "/" + options.id, draft);
+  Trace::Scope translating(context.trace, "translate");
   const Translation translation = translate(draft.spec, draft.facts, draft.translate);
   TRY(first_error(translation.problems, "config.json"));
   for (const Problem& problem : translation.problems)
     context.log.warning("config.json: " + problem.text());
+  translating.end();
+  Trace::Scope recording(context.trace, "make the record");
   ContainerState state = first_record(context, options, draft);
   TRY(check_root(state.rootfs));
   TRY(check_rdt_is_new(state.rdt_directories));
@@ -277,14 +284,19 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
 
   hooks::Runner runner(hook_options(state, draft.spec));
   const UniqueFd cache = open_seccomp_cache(root, draft.spec);
-  ctr::ExecuteOptions execute{.hooks = &runner, .cgroup_layout = &draft.cgroups};
+  ctr::ExecuteOptions execute{
+      .hooks = &runner, .trace = context.trace, .cgroup_layout = &draft.cgroups};
   execute.seccomp_cache = cache;
   execute.process_state = [&](pid_t pid) {
     return seccomp_process_state(state, "created", pid, listener_metadata(draft.spec));
   };
   execute.console_socket = std::move(console.to_child);
   execute.gate = TRY(ctr::make_gate(dir.gate_path()));
+  recording.end();
+  Trace::Scope preparing(context.trace, "set up");
   Result<ctr::Prepared> prepared = ctr::prepare(translation.plan, std::move(execute));
+  preparing.end();
+  const Trace::Scope saving(context.trace, "save the record");
   if (!prepared.ok()) {
     undo.run();
     run_poststop(context, runner, draft.spec);

@@ -24,9 +24,11 @@ Result<int> wait_detached(const Launched& launched, NotifyRelay* relay) {
   return 0;
 }
 
-Result<void> start_program(Launched& launched) {
+Result<void> start_program(const CommandContext& context, Launched& launched) {
+  const ctr::Trace::Scope scope(context.trace, "start the program");
   TRY(check_process(launched.container.state));
   TRY(launched.process.go());
+  if (context.trace != nullptr) context.trace->end_child();
   TRY(ctr::sys::unlinkat(ctr::kCwd, launched.container.dir.gate_path(), 0));
   return run_poststart_hooks(launched.container);
 }
@@ -42,10 +44,13 @@ Result<void> record_exit(const Container& container, int status) {
 
 Result<int> run_attached(const CommandContext& context, Launched& launched, const SignalGate& gate,
                          NotifyRelay* relay, bool keep) {
+  ctr::Trace::Scope running(context.trace, "wait for the program");
   const Result<int> status = supervise(gate, {.pid = launched.process.pid(),
                                               .pidfd = launched.process.pidfd(),
                                               .terminal = std::move(launched.terminal),
                                               .notify = relay});
+  running.end();
+  const ctr::Trace::Scope removing(context.trace, "remove the container");
   if (!keep) {
     TRY(destroy_container(context, launched.container));
   } else if (status.ok()) {
@@ -84,7 +89,7 @@ Result<int> run(const CommandContext& context, const Words& words) {
       return destroyed_after(context, launched.container, std::move(opened).error());
     relay.emplace(std::move(opened).value());
   }
-  Result<void> started = start_program(launched);
+  Result<void> started = start_program(context, launched);
   if (!started.ok())
     return destroyed_after(context, launched.container, std::move(started).error());
   NotifyRelay* const notify = relay.has_value() ? &*relay : nullptr;

@@ -16,6 +16,7 @@
 #include "ctrtool/core/base/result.h"
 #include "ctrtool/core/exec/channel.h"
 #include "ctrtool/core/exec/hook_runner.h"
+#include "ctrtool/core/exec/trace.h"
 #include "ctrtool/core/kit/cgroup.h"
 #include "ctrtool/core/kit/systemd.h"
 #include "ctrtool/core/plan/plan.h"
@@ -25,6 +26,7 @@ namespace ctr {
 struct Context {
   const ContainerPlan* plan = nullptr;
   HookRunner* hooks = nullptr;
+  Trace* trace = nullptr;  // or none
   const CgroupLayout* cgroup_layout = nullptr;
   BorrowedFd seccomp_cache = kNoFd;                   // a directory, or none
   BorrowedFd target = kNoFd;                          // pidfd of the process to join

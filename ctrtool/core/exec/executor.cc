@@ -209,6 +209,8 @@ Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
   ctx.plan = &plan;
   ctx.env = plan.program.env;
   ctx.hooks = options.hooks;
+  ctx.trace = options.trace;
+  if (ctx.trace != nullptr) ctx.trace->describe(plan);
   ctx.cgroup_layout = options.cgroup_layout;
   ctx.seccomp_cache = options.seccomp_cache;
   ctx.target = options.target;

@@ -22,6 +22,7 @@
 #include "ctrtool/core/base/result.h"
 #include "ctrtool/core/exec/channel.h"
 #include "ctrtool/core/exec/hook_runner.h"
+#include "ctrtool/core/exec/trace.h"
 #include "ctrtool/core/kit/cgroup.h"
 #include "ctrtool/core/kit/systemd.h"
 #include "ctrtool/core/plan/plan.h"
@@ -30,6 +31,7 @@ namespace ctr {
 
 struct ExecuteOptions {
   HookRunner* hooks = nullptr;
+  Trace* trace = nullptr;  // or none
   const CgroupLayout* cgroup_layout = nullptr;
   BorrowedFd seccomp_cache = kNoFd;  // a directory to keep compiled programs in, or none
   BorrowedFd target = kNoFd;         // pidfd of the process whose namespaces are joined

@@ -16,6 +16,8 @@ bool speaks_for_itself(const Op& op) {
 }  // namespace
 
 Result<void> run_step(const Step& step, Context& ctx) {
+  const Trace::Scope scope(ctx.trace, ctx.in_child ? Trace::Half::Child : Trace::Half::Parent,
+                           static_cast<std::size_t>(&step - ctx.plan->steps.data()));
   Result<void> done = std::visit([&](const auto& op) { return run(op, ctx); }, step.op);
   if (done.ok() || speaks_for_itself(step.op)) return done;
   const std::string what = describe(step.op);

@@ -4,8 +4,9 @@
 #
 # Compares ocictr with PEERS (default: "crun runc", the system's) and with the bare floor
 # (bench/floor.cc), taking turns, and prints a table: the time of ocictr, minimum and median, and how
-# many times as long each other one takes (of minimums / of medians). ONLY: these rows (run podman cold create exec
-# state list many binds memory thousand instructions). With -o the table is left in DIRECTORY as table.md.
+# many times as long each other one takes (of minimums / of medians). ONLY: these rows (run podman
+# cold create exec state list many binds memory thousand instructions picture). With -o the table,
+# table.md, and the picture of where the time of a `run` goes, start.svg, are left in DIRECTORY.
 # Everything else is cleaned up.
 # Uses the build in build/ (or OCICTR and OCICTR_TOOLS); needs root, crun, runc, podman, jq, valgrind.
 set -u
@@ -235,6 +236,15 @@ if wanted instructions && command -v valgrind >/dev/null; then
   "$OCICTR" --root /run/ocictr delete --force ocictr
 fi
 
+# The quickest of some runs, as a picture.
+if wanted picture && command -v jq >/dev/null; then
+  for i in $(seq "$rounds"); do
+    "$OCICTR" --root /run/ocictr --trace "/tmp/trace-$i" run -b /tmp/true-ocictr ocictr </dev/null >/dev/null 2>&1
+    echo "$(jq '[.traceEvents[] | select(.ph == "X")][0].dur' "/tmp/trace-$i") /tmp/trace-$i"
+  done | sort -n | head -n 1 | cut -d ' ' -f 2 >/tmp/quickest
+  jq -r -f "$here/picture.jq" "$(cat /tmp/quickest)" >/tmp/start.svg
+fi
 if [ -n "$output" ]; then
   cp $table "$output/table.md"
+  [ ! -s /tmp/start.svg ] || cp /tmp/start.svg "$output/start.svg"
 fi

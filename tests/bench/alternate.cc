@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// alternate [-n ROUNDS] [-w WARMUP] [-p PAUSE_MS] < CONTESTANTS
+// alternate [-n ROUNDS] [-w WARMUP] [-p PAUSE_MS] [-c] < CONTESTANTS
 //
 // Times command sequences against each other. One line each: "NAME COMMAND ARG... ; COMMAND
 // ARG...". A command that begins with the word "@" is run but not timed; one that begins with
 // "xN" is started N times at once, '#' in its words being the number of the copy, and lasts until
 // the last of them has ended. The contestants take turns (A B C, B C A, ...), so that noise hits
-// all of them alike. Prints "NAME MINIMUM MEDIAN" for each, in microseconds. A command that fails
-// ends it all: a fast failure is not a result.
+// all of them alike. Prints "NAME MINIMUM MEDIAN" for each, in microseconds: of the clock, or with
+// -c of the processors, for the command and all that it waited for. A command that fails ends it
+// all: a fast failure is not a result.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,24 +71,35 @@ pid_t start(const Words& words) {
   return pid;
 }
 
-void run_step(const Step& step) {
+double microseconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
+}
+
+// Answers what it used of the processors.
+double run_step(const Step& step) {
   std::vector<Words> all;
   for (int copy = 0; copy < step.copies; ++copy) all.push_back(numbered(step.words, copy));
   std::vector<pid_t> pids;
   for (const Words& words : all) pids.push_back(start(words));
+  double used = 0;
   for (std::size_t i = 0; i < pids.size(); ++i) {
     int status = 0;
-    waitpid(pids[i], &status, 0);
+    rusage usage{};
+    wait4(pids[i], &status, 0, &usage);
     if (status != 0) fail(all[i], status);
+    used += microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
   }
+  return used;
 }
 
-double run_once(const Contestant& contestant) {
+enum class Measure : bool { kClock, kProcessors };
+
+double run_once(const Contestant& contestant, Measure measure) {
   double spent = 0;
   for (const Step& step : contestant.steps) {
     const double begin = now_us();
-    run_step(step);
-    if (step.timed) spent += now_us() - begin;
+    const double used = run_step(step);
+    if (step.timed) spent += measure == Measure::kClock ? now_us() - begin : used;
   }
   return spent;
 }
@@ -134,10 +147,12 @@ int main(int argc, char** argv) {
   int rounds = 40;
   int warmup = 2;
   int pause_ms = 0;
-  for (int option; (option = getopt(argc, argv, "n:w:p:")) != -1;) {
+  Measure measure = Measure::kClock;
+  for (int option; (option = getopt(argc, argv, "n:w:p:c")) != -1;) {
     if (option == 'n') rounds = std::max(1, atoi(optarg));
     if (option == 'w') warmup = atoi(optarg);
     if (option == 'p') pause_ms = atoi(optarg);
+    if (option == 'c') measure = Measure::kProcessors;
     if (option == '?') return 2;
   }
   std::vector<Contestant> all = read_contestants();
@@ -149,7 +164,7 @@ int main(int argc, char** argv) {
   for (int round = -warmup; round < rounds; ++round) {
     for (std::size_t turn = 0; turn < all.size(); ++turn) {
       const std::size_t number = (turn + static_cast<std::size_t>(round + warmup)) % all.size();
-      const double time = run_once(all[number]);
+      const double time = run_once(all[number], measure);
       if (round >= 0) all[number].times.push_back(time);
       if (pause_ms > 0) usleep(static_cast<useconds_t>(pause_ms) * 1000);
     }

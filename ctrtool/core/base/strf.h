@@ -2,6 +2,7 @@
 // Formatting and quoting for messages; small string helpers that every room needs.
 #pragma once
 
+#include <concepts>
 #include <cstdarg>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ std::string escape(std::string_view text);
 
 // "a,b,,c" at ',' → {"a","b","","c"}; an empty text gives no items.
 std::vector<std::string_view> split(std::string_view text, char separator);
+// The parts of a temporary would outlive it.
+std::vector<std::string_view> split(std::same_as<std::string> auto&& text, char separator) = delete;
 std::string join(const std::vector<std::string>& items, std::string_view separator);
 
 std::string_view trim(std::string_view text);

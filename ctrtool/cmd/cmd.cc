@@ -35,7 +35,7 @@ constexpr OptionRow kOptions[] = {
 };
 
 struct Settings {
-  char end = '\n';
+  bool null = false;
   bool comments = false;
   bool escapes = false;
   bool quotes = false;
@@ -46,21 +46,19 @@ struct Settings {
   bool check = false;
   bool dry_run = false;
   std::size_t max_bytes = 4U << 20;
+
+  char end() const { return null ? '\0' : '\n'; }
 };
+constexpr SwitchRow<Settings> kSwitches[] = {{'0', &Settings::null},    {'c', &Settings::comments},
+                                             {'e', &Settings::escapes}, {'q', &Settings::quotes},
+                                             {'E', &Settings::expand},  {'b', &Settings::before},
+                                             {'x', &Settings::exec},    {'u', &Settings::unlink},
+                                             {'p', &Settings::check},   {'n', &Settings::dry_run}};
 
 Result<Settings> read_settings(const Parsed& parsed) {
   Settings settings;
   for (const Given& given : parsed.options) {
-    if (given.key == '0') settings.end = '\0';
-    settings.comments |= given.key == 'c';
-    settings.escapes |= given.key == 'e';
-    settings.quotes |= given.key == 'q';
-    settings.expand |= given.key == 'E';
-    settings.before |= given.key == 'b';
-    settings.exec |= given.key == 'x';
-    settings.unlink |= given.key == 'u';
-    settings.check |= given.key == 'p';
-    settings.dry_run |= given.key == 'n';
+    take_switch(given, kSwitches, settings);
     if (given.key == 'm') settings.max_bytes = TRY(number_of<std::size_t>(given));
   }
   return settings;
@@ -94,7 +92,7 @@ bool is_comment(std::string_view line) {
 
 Result<void> add_line(const Settings& settings, std::string_view line, Words& items) {
   if (settings.comments && is_comment(line)) return {};
-  if (settings.end != '\0' && line.find('\0') != std::string_view::npos)
+  if (!settings.null && line.find('\0') != std::string_view::npos)
     return make_error(Kind::InvalidSpec, "a zero byte");
   Words words{std::string(line)};
   if (settings.quotes) words = TRY(split_quoted(line));
@@ -112,13 +110,13 @@ Result<void> add_line(const Settings& settings, std::string_view line, Words& it
 Result<void> add_text(const Settings& settings, std::string_view text, const std::string& from,
                       Words& items) {
   // The last end mark makes no item of its own.
-  if (text.ends_with(settings.end))
+  if (text.ends_with(settings.end()))
     text.remove_suffix(1);
   else if (text.empty())
     return {};
   std::size_t number = 1;
   for (std::size_t at = 0; at <= text.size(); ++number) {
-    const std::size_t end = std::min(text.find(settings.end, at), text.size());
+    const std::size_t end = std::min(text.find(settings.end(), at), text.size());
     TRY_CTX(add_line(settings, text.substr(at, end - at), items), "%s: line %zu", from.c_str(),
             number);
     at = end + 1;

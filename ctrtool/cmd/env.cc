@@ -213,6 +213,11 @@ const Manual kEnvManual = {
     .usage_status = kExitSetup,
 };
 
-int run_env(const Words& argv) { return run_applet(kEnvManual, argv, change_env); }
+int run_env(const Words& argv) {
+  Words words = argv;
+  // Options may follow it.
+  if (words.size() > 1 && words[1] == "-") words[1] = "-i";
+  return run_applet(kEnvManual, words, change_env);
+}
 
 }  // namespace ctr

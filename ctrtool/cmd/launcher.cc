@@ -335,6 +335,7 @@ Result<Request> read_request(const Parsed& parsed) {
   request.umask = own_umask();
   const sys::Switch no_new_privs = TRY(sys::prctl_get_no_new_privs());
   TRY(check_launcher(request, no_new_privs == sys::Switch::On));
+  request.under_no_new_privs = request.no_new_privs || no_new_privs == sys::Switch::On;
   return request;
 }
 

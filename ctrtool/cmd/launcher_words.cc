@@ -12,6 +12,7 @@
 #include "ctrtool/cmd/join_spec.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/ns_kind.h"
+#include "ctrtool/core/kit/signals.h"
 #include "ctrtool/core/sys/file.h"
 
 namespace ctr {
@@ -38,6 +39,7 @@ enum Long : int {
   kCloseFd,
   kSeccompFd,
   kForwardSignals,
+  kDeathSignal,
   kNoExec,
   kSetEnv,
   kUnsetEnv,
@@ -118,6 +120,7 @@ constexpr OptionRow kOptions[] = {
     {kSeccompFd, "seccomp-fd", "FD", "a BPF program to install before the exec"},
     {'w', "wait", nullptr, "wait for the program, end as it does"},
     {kForwardSignals, "forward-signals", nullptr, "with -w: pass signals on to the child"},
+    {kDeathSignal, "pdeathsig", "SIGNAL", "the program's, when the launcher dies", "none"},
     {kNoExec, "no-exec", nullptr, "the child ends with 0 instead of executing; implies -w"},
     {'V', "clearenv", nullptr, "start with an empty environment"},
     {kSetEnv, "setenv", "NAME=VALUE", "one more variable"},
@@ -234,8 +237,41 @@ Result<void> take_direct(const Given& given, Request& request) {
   return {};
 }
 
-// --- one group of options a function; false: not one of them
-// --------------------------------------
+// --- options that only turn something on, or keep their text -------------------------------------
+
+constexpr SwitchRow<Request> kSwitches[] = {
+    {kDisableSetgroups, &Request::deny_setgroups},
+    {kPidfd, &Request::pidfd},
+    {'g', &Request::keep_groups},
+    {'N', &Request::keep_ids},
+    {'k', &Request::inherit_all},
+    {'q', &Request::keep_caps},
+    {'D', &Request::no_new_privs},
+    {'t', &Request::mount_proc},
+    {'d', &Request::script_is_shell},
+    {'F', &Request::script_no_fork},
+    {'w', &Request::wait},
+    {kForwardSignals, &Request::forward_signals},
+    {kNoExec, &Request::no_exec},
+    {'V', &Request::clear_env},
+    {kExecAnonymous, &Request::exec_anonymous},
+    {kExecKeepOpen, &Request::exec_keep_open},
+    {kTtyStderr, &Request::stderr_on_terminal},
+    {kNoSetsid, &Request::old_session},
+    {'E', &Request::unsafe},
+    {kEscape, &Request::escape},
+    {kNoEscape, &Request::no_escape},
+    {kDumpable, &Request::debug_dumpable},
+};
+constexpr TextRow<Request, std::optional<std::string>> kTexts[] = {
+    {kCgroupV2, &Request::cgroup},    {'r', &Request::root},
+    {'H', &Request::hostname},        {kChdir, &Request::directory},
+    {'x', &Request::script},          {'K', &Request::lock_file},
+    {kExecFile, &Request::exec_file}, {kExecHostFile, &Request::exec_host_file},
+    {'L', &Request::log_file},
+};
+
+// --- one group of options a function; false: not one of them ------------------------------------
 
 Result<bool> take_namespace(const Given& given, Request& request) {
   if (const NsKind* kind =
@@ -260,9 +296,6 @@ Result<bool> take_namespace(const Given& given, Request& request) {
     case kGidMap:
       request.gids = TRY_CTX(IdMap::parse_words(given.value), "%s", given.word.c_str());
       return true;
-    case kDisableSetgroups:
-      request.deny_setgroups = true;
-      return true;
     case 'f':
       TRY(take_direct(given, request));
       return true;
@@ -278,14 +311,11 @@ Result<bool> take_namespace(const Given& given, Request& request) {
     case kOpenNamespaces:
       request.shown_namespaces |= TRY_CTX(parse_ns_letters(given.value), "%s", given.word.c_str());
       return true;
+    case 'R':
+      request.propagation = TRY(propagation_of(given));
+      return true;
     case kSetTid:
       request.pids = TRY(list_of<pid_t>(given));
-      return true;
-    case kPidfd:
-      request.pidfd = true;
-      return true;
-    case kCgroupV2:
-      request.cgroup = given.value;
       return true;
     default:
       return false;
@@ -303,18 +333,9 @@ Result<bool> take_identity(const Given& given, const CapSets& held, int last, Re
     case kGroups:
       request.groups = TRY(list_of<gid_t>(given));
       return true;
-    case 'g':
-      request.set_groups = false;
-      return true;
-    case 'N':
-      request.set_ids = false;
-      return true;
     case 'I':
       request.inheritable =
           TRY_CTX(parse_cap_set(given.value, held.inheritable, last), "%s", given.word.c_str());
-      return true;
-    case 'k':
-      request.inherit_all = true;
       return true;
     case 'a':
       request.ambient_inherit |= given.value == "inherit";
@@ -326,14 +347,8 @@ Result<bool> take_identity(const Given& given, const CapSets& held, int last, Re
       request.bounding =
           TRY_CTX(parse_cap_set(given.value, held.bounding, last), "%s", given.word.c_str());
       return true;
-    case 'q':
-      request.keep_caps = true;
-      return true;
     case 'B':
       request.securebits = TRY(number_of<unsigned>(given));
-      return true;
-    case 'D':
-      request.no_new_privs = true;
       return true;
     case kClearCaps:
       request.clear_caps = TRY(switch_of(given));
@@ -343,41 +358,10 @@ Result<bool> take_identity(const Given& given, const CapSets& held, int last, Re
   }
 }
 
-Result<bool> take_place(const Given& given, Request& request) {
-  switch (given.key) {
-    case 'R':
-      request.propagation = TRY(propagation_of(given));
-      return true;
-    case 'r':
-      request.root = given.value;
-      return true;
-    case 't':
-      request.mount_proc = true;
-      return true;
-    case 'H':
-      request.hostname = given.value;
-      return true;
-    case kChdir:
-      request.directory = given.value;
-      return true;
-    default:
-      return false;
-  }
-}
-
 Result<bool> take_script(const Given& given, Request& request) {
   switch (given.key) {
-    case 'x':
-      request.script = given.value;
-      return true;
-    case 'd':
-      request.script_is_shell = true;
-      return true;
     case 'e':
       request.interpreter = given.value;
-      return true;
-    case 'F':
-      request.script_no_fork = true;
       return true;
     case 'X':
       request.socket_type = TRY(socket_type_of(given));
@@ -387,9 +371,6 @@ Result<bool> take_script(const Given& given, Request& request) {
       return true;
     case 'M':
       request.empty_files.push_back(given.value);
-      return true;
-    case 'K':
-      request.lock_file = given.value;
       return true;
     case kRlimit: {
       const RlimitRequest limit = TRY_CTX(parse_rlimit(given.value), "%s", given.word.c_str());
@@ -415,18 +396,9 @@ Result<bool> take_script(const Given& given, Request& request) {
 
 Result<bool> take_execution(const Given& given, Request& request) {
   switch (given.key) {
-    case 'w':
-      request.wait = true;
-      return true;
-    case kForwardSignals:
-      request.forward_signals = true;
-      return true;
-    case kNoExec:
-      request.no_exec = true;
-      request.wait = true;
-      return true;
-    case 'V':
-      request.clear_env = true;
+    case kDeathSignal:
+      TRY_CTX(parse_signal(given.value), "%s", given.word.c_str());
+      request.death_signal = given.value;
       return true;
     case kSetEnv:
       if (given.value.find('=') == std::string::npos || given.value.starts_with('='))
@@ -438,20 +410,8 @@ Result<bool> take_execution(const Given& given, Request& request) {
         return usage_error(given, "not a variable's name");
       request.env_changes.push_back(given.value);
       return true;
-    case kExecFile:
-      request.exec_file = given.value;
-      return true;
-    case kExecHostFile:
-      request.exec_host_file = given.value;
-      return true;
     case kExecFd:
       request.exec_fd = TRY(fd_of(given));
-      return true;
-    case kExecAnonymous:
-      request.exec_anonymous = true;
-      return true;
-    case kExecKeepOpen:
-      request.exec_keep_open = true;
       return true;
     case kFork:
       request.forks = Request::Forks::AndWait;
@@ -459,26 +419,17 @@ Result<bool> take_execution(const Given& given, Request& request) {
     case kForkDaemon:
       request.forks = Request::Forks::AsDaemon;
       return true;
-    case 'L':
-      request.log_file = given.value;
-      return true;
     case kAllocTty:
       request.relay = Request::Relay::Terminal;
       return true;
     case kAllocPipe:
       request.relay = Request::Relay::Pipes;
       return true;
-    case kTtyStderr:
-      request.stderr_on_terminal = true;
-      return true;
     case kTtyUid:
       request.tty_uid = TRY(id_of(given));
       return true;
     case kTtyGid:
       request.tty_gid = TRY(id_of(given));
-      return true;
-    case kNoSetsid:
-      request.new_session = false;
       return true;
     case 'Q':
       request.timer_slack = TRY(number_of<std::uint64_t>(given));
@@ -491,11 +442,7 @@ Result<bool> take_execution(const Given& given, Request& request) {
   }
 }
 
-Result<void> take_safety(const Given& given, Request& request) {
-  request.unsafe |= given.key == 'E';
-  request.escape |= given.key == kEscape;
-  request.no_escape |= given.key == kNoEscape;
-  request.debug_dumpable |= given.key == kDumpable;
+Result<void> take_dry_run(const Given& given, Request& request) {
   if (given.key != kDryRun) return {};
   if (!given.value.empty() && given.value != "text" && given.value != "json")
     return usage_error(given, "neither text nor json");
@@ -503,8 +450,7 @@ Result<void> take_safety(const Given& given, Request& request) {
   return {};
 }
 
-// --- what goes together
-// ---------------------------------------------------------------------------
+// --- what goes together --------------------------------------------------------------------------
 
 struct Rule {
   bool broken;
@@ -547,24 +493,20 @@ Result<void> check_direct(const Request& r) {
   });
 }
 
-bool joins_user(const Request& r) {
-  return std::ranges::any_of(r.joins, [](const JoinRequest& join) {
-    return join.all || (join.types & CLONE_NEWUSER) != 0;
-  });
-}
-
 Result<void> check_words(const Request& r) {
   const int programs = (r.exec_host_file.has_value() ? 1 : 0) + (r.exec_fd.has_value() ? 1 : 0) +
                        (r.exec_anonymous ? 1 : 0) + (r.exec_file.has_value() ? 1 : 0);
   const bool early_pid = std::ranges::any_of(
       r.early_joins, [](const JoinRequest& join) { return (join.types & CLONE_NEWPID) != 0; });
-  const bool own_process = joins_user(r) && (!r.pids.empty() || r.owner.has_value());
+  const bool own_process = r.joins_user_namespace() && (!r.pids.empty() || r.owner.has_value());
   return keep({
       {r.program.empty() && !r.no_exec, "a program is missing"},
       {programs > 1, "only one of --exec-file, --exec-file-host, --exec-fd, --exec-anon-fd"},
       {r.exec_anonymous && !r.script.has_value(), "--exec-anon-fd needs a script (-x)"},
       {r.script_no_fork && !r.script.has_value(), "-F needs a script (-x)"},
       {r.script_no_fork && r.wait, "-F leaves nobody who could wait (-w)"},
+      {r.death_signal.has_value() && (programs > 0 || r.forks != Request::Forks::No),
+       "--pdeathsig goes neither with --exec... nor with --fork..."},
       {early_pid, "--old-nsenter cannot join a pid namespace"},
       {own_process, "--set-tid and -O do not go with joining a user namespace by --nsenter2"},
       {!r.time_offsets.empty() && (r.namespaces & CLONE_NEWTIME) == 0, "--time-offset needs -T"},
@@ -574,6 +516,11 @@ Result<void> check_words(const Request& r) {
 }
 
 }  // namespace
+
+bool LauncherRequest::joins_user_namespace() const {
+  return std::ranges::any_of(
+      joins, [](const JoinRequest& join) { return join.all || (join.types & CLONE_NEWUSER) != 0; });
+}
 
 bool clears_caps(const Request& r) {
   if (r.clear_caps.has_value()) return *r.clear_caps;
@@ -587,13 +534,14 @@ bool clears_caps(const Request& r) {
 Result<Request> read_launcher_words(const Parsed& parsed, const CapSets& held, int last) {
   Request request;
   for (const Given& given : parsed.options) {
-    bool taken = TRY(take_namespace(given, request));
+    bool taken = take_switch(given, kSwitches, request) || take_text(given, kTexts, request);
+    if (!taken) taken = TRY(take_namespace(given, request));
     if (!taken) taken = TRY(take_identity(given, held, last, request));
-    if (!taken) taken = TRY(take_place(given, request));
     if (!taken) taken = TRY(take_script(given, request));
     if (!taken) taken = TRY(take_execution(given, request));
-    if (!taken) TRY(take_safety(given, request));
+    if (!taken) TRY(take_dry_run(given, request));
   }
+  request.wait |= request.no_exec;
   request.program = parsed.words;
   return request;
 }
@@ -608,203 +556,6 @@ Result<void> check_launcher(const Request& request, bool no_new_privs) {
                     "capabilities that are not inheritable would fall before the exec, and under "
                     "no_new_privs the program could not get them back: say "
                     "--clear-caps-before-exec=1, or =0");
-}
-
-// --- the plan
-// -------------------------------------------------------------------------------------
-
-namespace {
-
-class Planner {
- public:
-  Planner(const Request& request, std::vector<std::string> env) : r_(request) {
-    plan_.id = "launcher";
-    plan_.inherit_fds = true;
-    plan_.in_place = r_.direct;
-    plan_.program.argv = r_.no_exec ? Words{":"} : r_.program;
-    plan_.program.env = std::move(env);
-    plan_.program.path = r_.exec_file.value_or("");
-    plan_.program.by_descriptor = r_.by_descriptor() && !r_.no_exec;
-  }
-
-  ContainerPlan make() {
-    if (r_.direct) {
-      begin_direct();
-    } else {
-      begin_with_child();
-      held();
-    }
-    finish();
-    return std::move(plan_);
-  }
-
- private:
-  void parent(Phase phase, Op op, const char* source) {
-    plan_.add(phase, Actor::Parent, std::move(op), source);
-  }
-  void child(Phase phase, Op op, const char* source = "") {
-    plan_.add(phase, Actor::Child, std::move(op), source);
-  }
-  void both(Phase phase, Op op) { plan_.add(phase, Actor::Both, std::move(op)); }
-
-  void attributes() {
-    if (r_.no_new_privs) child(Phase::Namespaces, SetNoNewPrivileges{}, "--no-new-privs");
-    for (const int fd : r_.close_fds) child(Phase::Namespaces, CloseFd{fd}, "--close-fd");
-    if (r_.new_session) child(Phase::Namespaces, NewSession{}, "--setsid");
-    const bool terminal = r_.relay == Request::Relay::Terminal && r_.new_session;
-    if (r_.relay != Request::Relay::None || r_.log_file.has_value())
-      child(Phase::Namespaces, TakeStdio{.terminal = terminal && !r_.log_file.has_value()},
-            "--alloc-tty, --alloc-pipe, --log-file");
-  }
-
-  void joins(const std::vector<JoinRequest>& list, const char* source) {
-    for (const JoinRequest& join : list) child(Phase::Namespaces, Join{join}, source);
-  }
-
-  // What belongs to the new namespaces.
-  void inside() {
-    if ((r_.namespaces & CLONE_NEWTIME) != 0) {
-      child(Phase::Namespaces, Unshare{CLONE_NEWTIME}, "--time");
-      if (!r_.time_offsets.empty())
-        child(Phase::Namespaces, SetTimeOffsets{r_.time_offsets}, "--time-offset");
-    }
-    if (r_.hostname.has_value()) child(Phase::Namespaces, SetHostname{*r_.hostname}, "--hostname");
-    const bool has_m = (r_.namespaces & CLONE_NEWNS) != 0;
-    const unsigned long flags = r_.propagation.value_or(has_m ? MS_SLAVE | MS_REC : 0);
-    if (flags != 0) child(Phase::Namespaces, SetPropagation{"/", flags}, "--propagation");
-    if (r_.socket_type != 0)
-      child(Phase::Namespaces, MakeSocketPair{r_.socket_type}, "--socketpair");
-  }
-
-  // Kinds that clone and unshare make together.
-  int together() const { return r_.namespaces & ~(CLONE_NEWCGROUP | CLONE_NEWTIME); }
-
-  void begin_direct() {
-    if (r_.user_namespace.has_value())
-      child(Phase::Namespaces, Join{*r_.user_namespace}, "--userns-fd");
-    if (together() != 0) child(Phase::Namespaces, Unshare{together()}, "namespaces");
-    joins(r_.early_joins, "--old-nsenter");
-    attributes();
-    inside();
-    joins(r_.joins, "--nsenter2");
-  }
-
-  // Namespaces belong to the user namespace that they are made in: one to be joined comes first.
-  void begin_with_child() {
-    for (const std::string& file : r_.empty_files)
-      parent(Phase::Prepare, RequireEmpty{file}, "--emptyfile");
-    for (const JoinRequest& join : r_.early_joins)
-      parent(Phase::Prepare, Join{join}, "--old-nsenter");
-    const bool late = joins_user(r_);
-    Clone clone{.namespaces = late ? 0 : static_cast<std::uint64_t>(together())};
-    clone.owner = r_.owner;
-    clone.pids = r_.pids;
-    parent(Phase::Namespaces, clone, "namespaces");
-    attributes();
-    if (!late) inside();
-    joins(r_.joins, "--nsenter2");
-    if (!late) return;
-    if (together() != 0) child(Phase::Namespaces, Unshare{together()}, "namespaces");
-    if ((together() & CLONE_NEWPID) != 0) both(Phase::Namespaces, CloneAgain{});
-    inside();
-  }
-
-  void held() {
-    both(Phase::Namespaces, Meet{Point::UserMade});
-    if (!r_.limits.empty()) parent(Phase::Namespaces, LimitChild{r_.limits}, "--rlimit");
-    for (const std::string& file : r_.pid_files)
-      parent(Phase::Namespaces, WritePidFile{file}, "--write-pid");
-    if (!r_.uids.empty() || !r_.gids.empty() || r_.deny_setgroups)
-      parent(Phase::Namespaces,
-             MapIds{.uids = r_.uids, .gids = r_.gids, .deny_setgroups = r_.deny_setgroups},
-             "--uid-map, --gid-map");
-    if (r_.script_no_fork) {
-      both(Phase::Namespaces, Meet{Point::Ready});
-      child(Phase::Namespaces, WaitForStart{.by_pipe = true}, "--script-no-fork");
-      return;
-    }
-    if (r_.script.has_value())
-      parent(
-          Phase::Namespaces,
-          RunScript{.text = *r_.script, .shell = r_.script_is_shell, .interpreter = r_.interpreter},
-          "--script");
-    both(Phase::Namespaces, Meet{Point::HooksDone});
-  }
-
-  // Before the identity changes: it takes capabilities that the program's user may not have.
-  void change_root() {
-    if (!r_.root.has_value() && !r_.mount_proc) return;
-    child(Phase::Tree, TakeRoot{r_.root.value_or("/")}, "--pivot-root");
-    if (r_.mount_proc) {
-      MountFs proc;
-      proc.at = "/proc";
-      proc.type = "proc";
-      proc.source = "proc";
-      proc.flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-      child(Phase::Tree, proc, "--mount-proc");
-    }
-    if (r_.root.has_value())
-      child(Phase::Pivot, PivotRoot{}, "--pivot-root");
-    else
-      child(Phase::Pivot, ReturnToDirectory{});
-  }
-
-  void identity() {
-    const bool keeps = r_.keep_caps || r_.inheritable.has_value() || r_.inherit_all;
-    if (r_.inherit_all)
-      child(Phase::Process, SetInheritable{std::nullopt}, "--inh-all");
-    else if (r_.inheritable.has_value())
-      child(Phase::Process, SetInheritable{r_.inheritable}, "--inh-caps");
-    if (r_.bounding.has_value())
-      child(Phase::Process, DropBounding{*r_.bounding}, "--bounding-caps");
-    SetUser user{.uid = r_.uid, .gid = r_.gid, .groups = r_.groups};
-    user.set_groups = r_.set_groups;
-    user.set_ids = r_.set_ids;
-    user.umask = r_.umask;
-    user.keep_caps = keeps;
-    user.raise_permitted = keeps;
-    child(Phase::Process, user, "--uid, --gid, --groups");
-    if (r_.ambient_inherit)
-      child(Phase::Process, RaiseAmbient{std::nullopt}, "--ambient-caps");
-    else if (r_.ambient.has_value())
-      child(Phase::Process, RaiseAmbient{r_.ambient}, "--ambient-caps");
-    if (r_.securebits.has_value())
-      child(Phase::Process, SetSecurebits{*r_.securebits}, "--securebits");
-  }
-
-  void finish() {
-    if ((r_.namespaces & CLONE_NEWCGROUP) != 0) child(Phase::Cgroup, UnshareCgroup{}, "--cgroup");
-    if (r_.exec_anonymous) child(Phase::Process, SealProgram{}, "--exec-anon-fd");
-    change_root();
-    if (r_.directory.has_value()) child(Phase::Process, ChangeDirectory{*r_.directory}, "--chdir");
-    identity();
-    if (r_.no_huge_pages.has_value())
-      child(Phase::Process, SetHugePages{*r_.no_huge_pages}, "--thp-disable");
-    if (r_.timer_slack.has_value())
-      child(Phase::Process, SetTimerSlack{*r_.timer_slack}, "--timerslack");
-    joins(r_.late_joins, "--nsenter-post");
-    if (!r_.debug_dumpable) child(Phase::Process, SetUndumpable{});
-    if (clears_caps(r_)) child(Phase::Process, DropUninheritable{}, "--clear-caps-before-exec");
-    child(Phase::Process, FindProgram{});
-    if (!r_.direct && !r_.script_no_fork) {
-      both(Phase::Process, Meet{Point::Ready});
-      child(Phase::Start, WaitForStart{});
-    }
-    if (r_.seccomp_fd.has_value()) child(Phase::Start, InstallSeccomp{}, "--seccomp-fd");
-    if (r_.notify_fd.has_value()) child(Phase::Start, NotifyFd{*r_.notify_fd}, "--notify-fd");
-    if (r_.forks != Request::Forks::No)
-      child(Phase::Start, Fork{r_.forks == Request::Forks::AndWait}, "--fork");
-    child(Phase::Start, Execute{});
-  }
-
-  const Request& r_;
-  ContainerPlan plan_;
-};
-
-}  // namespace
-
-ContainerPlan plan_launcher(const Request& request, std::vector<std::string> env) {
-  return Planner(request, std::move(env)).make();
 }
 
 const Manual kLauncherManual = {

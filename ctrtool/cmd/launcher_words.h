@@ -40,8 +40,8 @@ struct LauncherRequest {
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups{};
-  bool set_groups = true;
-  bool set_ids = true;
+  bool keep_groups = false;
+  bool keep_ids = false;
   std::optional<CapSet> inheritable{};
   bool inherit_all = false;
   std::optional<CapSet> ambient{};
@@ -50,6 +50,7 @@ struct LauncherRequest {
   bool keep_caps = false;
   std::optional<unsigned> securebits{};
   bool no_new_privs = false;
+  bool under_no_new_privs = false;  // the program will be, by us or by who started us
   std::optional<bool> clear_caps{};
   mode_t umask = 022;  // ours, which the program gets
 
@@ -78,6 +79,7 @@ struct LauncherRequest {
   Words program{};
   bool wait = false;
   bool forward_signals = false;
+  std::optional<std::string> death_signal{};
   bool no_exec = false;
   bool clear_env = false;
   std::vector<std::string> env_changes{};  // NAME=VALUE, or NAME to remove it
@@ -94,7 +96,7 @@ struct LauncherRequest {
   bool stderr_on_terminal = false;
   std::optional<uid_t> tty_uid{};
   std::optional<gid_t> tty_gid{};
-  bool new_session = true;
+  bool old_session = false;
   std::optional<std::uint64_t> timer_slack{};
   std::optional<bool> no_huge_pages{};
 
@@ -111,6 +113,7 @@ struct LauncherRequest {
   bool joins_anything() const {
     return !early_joins.empty() || !joins.empty() || !late_joins.empty();
   }
+  bool joins_user_namespace() const;  // by --nsenter2
   // Whether a container's processes could get at our executable.
   bool is_risky() const {
     return joins_anything() || user_namespace.has_value() || (namespaces & CLONE_NEWUSER) != 0;

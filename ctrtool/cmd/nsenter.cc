@@ -18,6 +18,7 @@
 #include "ctrtool/core/kit/ns_kind.h"
 #include "ctrtool/core/kit/pidfd.h"
 #include "ctrtool/core/kit/signals.h"
+#include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/process.h"
 #include "hooks/program.h"
@@ -82,6 +83,7 @@ struct Request {
   bool preserve = false;
   bool keep_caps = false;
   bool no_new_privs = false;
+  bool under_no_new_privs = false;  // by us or by who started us
   std::optional<std::string> host_program{};
   bool target_cgroup = false;
   bool clean_env = false;
@@ -93,6 +95,16 @@ struct Request {
   std::optional<std::string> pid_file{};
   std::optional<int> report{};
   Words program{};
+};
+
+constexpr SwitchRow<Request> kSwitches[] = {
+    {'a', &Request::all},       {'P', &Request::preserve},
+    {'k', &Request::keep_caps}, {'N', &Request::no_new_privs},
+    {'E', &Request::clean_env}, {kDisableSetgroups, &Request::deny_setgroups},
+};
+constexpr TextRow<Request, std::optional<std::string>> kTexts[] = {
+    {'r', &Request::root},         {'w', &Request::directory},     {'x', &Request::host_program},
+    {'d', &Request::death_signal}, {kPidFile, &Request::pid_file},
 };
 
 // --- words ---------------------------------------------------------------------------------------
@@ -133,12 +145,6 @@ Result<void> take_nesting(const Given& given, Request& request) {
     case kGidMap:
       request.gids = TRY_CTX(IdMap::parse_words(given.value), "%s", given.word.c_str());
       break;
-    case kDisableSetgroups:
-      request.deny_setgroups = true;
-      break;
-    case kPidFile:
-      request.pid_file = given.value;
-      break;
     case kReportPid:
       request.report = TRY_CTX(take_fd_number(given.value), "%s", given.word.c_str());
       break;
@@ -151,29 +157,21 @@ Result<void> take_nesting(const Given& given, Request& request) {
 Result<void> take_identity(const Given& given, Request& request) {
   if (given.key == 'S') request.uid = TRY_CTX(parse_id(given.value, 0), "%s", given.word.c_str());
   if (given.key == 'G') request.gid = TRY_CTX(parse_id(given.value, 0), "%s", given.word.c_str());
-  request.preserve |= given.key == 'P';
-  request.keep_caps |= given.key == 'k';
-  request.no_new_privs |= given.key == 'N';
-  if (given.key != 'd') return {};
-  TRY_CTX(parse_signal(given.value), "%s", given.word.c_str());
-  request.death_signal = given.value;
+  if (given.key == 'd') TRY_CTX(parse_signal(given.value), "%s", given.word.c_str());
   return {};
 }
 
 Result<void> take(const Given& given, Request& request) {
+  take_switch(given, kSwitches, request);
+  take_text(given, kTexts, request);
   if (given.key == 'j') {
     JoinRequest join = TRY_CTX(parse_join_spec(given.value), "%s", given.word.c_str());
     request.joins.push_back(std::move(join));
     return {};
   }
   if (given.key == 't') request.target = TRY(target_of(given));
-  if (given.key == 'a') request.all = true;
   if (given.key == 'F') request.fork = true;
   if (given.key == kNoFork) request.fork = false;
-  if (given.key == 'r') request.root = given.value;
-  if (given.key == 'w') request.directory = given.value;
-  if (given.key == 'x') request.host_program = given.value;
-  if (given.key == 'E') request.clean_env = true;
   if (given.key == 'c') {
     if (given.value != "target") return usage_error(given, "only \"target\" is known");
     request.target_cgroup = true;
@@ -292,10 +290,7 @@ class Planner {
     plan_.program.by_descriptor = h_.program.valid();
     plan_.program.env = hooks::own_environment();
     if (r_.clean_env) clean_env();
-    // The signal is set last: changes of user and the start itself clear it.
-    if (!r_.death_signal.has_value()) return;
-    const Words prefix{":ppid_check", "-d", *r_.death_signal, "--"};
-    plan_.program.argv.insert(plan_.program.argv.begin(), prefix.begin(), prefix.end());
+    if (r_.death_signal.has_value()) set_death_signal(*r_.death_signal, plan_.program);
   }
 
   ContainerPlan make() {
@@ -311,7 +306,8 @@ class Planner {
     child(Phase::Process, SetUndumpable{});
     if (r_.no_new_privs) child(Phase::Process, SetNoNewPrivileges{}, "--no-new-privs");
     // A stage goes on with what we have: only an exec is what capabilities fall before.
-    if (!r_.keep_caps && !r_.program.front().starts_with(':'))
+    if (!r_.keep_caps && !r_.program.front().starts_with(':') &&
+        may_drop_caps(r_.death_signal.has_value(), r_.under_no_new_privs))
       child(Phase::Process, DropUninheritable{});
     child(Phase::Process, FindProgram{});
     if (!plan_.in_place) {
@@ -404,7 +400,9 @@ Result<Ending> run_forked(const Request& request, const ContainerPlan& plan,
 
 Result<Ending> nsenter(const Parsed& parsed) {
   if (must_escape(parsed)) TRY(escape_applet(parsed.argv));
-  const Request request = TRY(read_request(parsed));
+  Request request = TRY(read_request(parsed));
+  const sys::Switch no_new_privs = TRY(sys::prctl_get_no_new_privs());
+  request.under_no_new_privs = request.no_new_privs || no_new_privs == sys::Switch::On;
   Handles handles;
   TRY(open_handles(request, handles));
   if (request.target_cgroup) {

@@ -41,9 +41,11 @@ struct Request {
   bool fallback = false;
   bool verbose = false;
 };
+constexpr SwitchRow<Request> kSwitches[] = {{'f', &Request::fallback}, {'v', &Request::verbose}};
 
 Result<void> take(const Given& given, Request& request) {
   constexpr int kDirectory = O_PATH | O_DIRECTORY;
+  take_switch(given, kSwitches, request);
   switch (given.key) {
     case 'x':
       request.flags |= RENAME_EXCHANGE;
@@ -53,12 +55,6 @@ Result<void> take(const Given& given, Request& request) {
       break;
     case 'w':
       request.flags |= RENAME_WHITEOUT;
-      break;
-    case 'f':
-      request.fallback = true;
-      break;
-    case 'v':
-      request.verbose = true;
       break;
     case 's':
     case 'd': {

@@ -54,6 +54,11 @@ Ending plan_failed(std::string_view applet, const Error& error, int otherwise) {
   return {.status = error.code == ENOENT ? kExitNotFound : kExitNotExecutable};
 }
 
+void set_death_signal(const std::string& signal, Program& program) {
+  const Words stage{":ppid_check", "-d", signal, "--"};
+  program.argv.insert(program.argv.begin(), stage.begin(), stage.end());
+}
+
 int enter_program(std::string_view applet, const Program& program) {
   if (program.argv.front() == ":") return kExitOk;
   auto block = std::make_unique<char*[]>(program.env.size() + 1);

@@ -120,6 +120,23 @@ Result<T> number_of(const Given& given, int base = 0);
 
 Error usage_error(const Given& given, std::string_view what);
 
+// Options that only turn something on, or only keep their text, and the member that each sets.
+template <typename Request>
+struct SwitchRow {
+  int key;
+  bool Request::*member;
+};
+template <typename Request, typename Text>  // std::string, or an optional one
+struct TextRow {
+  int key;
+  Text Request::*member;
+};
+// Whether it was one of them.
+template <typename Request, std::size_t N>
+bool take_switch(const Given& given, const SwitchRow<Request> (&rows)[N], Request& request);
+template <typename Request, typename Text, std::size_t N>
+bool take_text(const Given& given, const TextRow<Request, Text> (&rows)[N], Request& request);
+
 }  // namespace ctr
 
 #include "ctrtool/core/base/parse.h"
@@ -131,6 +148,26 @@ Result<T> number_of(const Given& given, int base) {
   Result<T> number = parse_number<T>(given.value, base);
   if (number.ok()) return number;
   return with_context(std::move(number).error(), given.word);
+}
+
+template <typename Request, std::size_t N>
+bool take_switch(const Given& given, const SwitchRow<Request> (&rows)[N], Request& request) {
+  for (const SwitchRow<Request>& row : rows) {
+    if (row.key != given.key) continue;
+    request.*row.member = true;
+    return true;
+  }
+  return false;
+}
+
+template <typename Request, typename Text, std::size_t N>
+bool take_text(const Given& given, const TextRow<Request, Text> (&rows)[N], Request& request) {
+  for (const TextRow<Request, Text>& row : rows) {
+    if (row.key != given.key) continue;
+    request.*row.member = given.value;
+    return true;
+  }
+  return false;
 }
 
 }  // namespace ctr

@@ -2,7 +2,9 @@
 // launcher's options that its numbered examples do not use, each seen to do what it says.
 #include <gmock/gmock.h>
 
+#include "ctrtool/core/kit/cgroup_layout.h"
 #include "tests/support/applets.h"
+#include "tests/support/bundle.h"
 #include "tests/support/files.h"
 #include "tests/support/ns_test.h"
 
@@ -58,7 +60,7 @@ NS_TEST(NativeLauncherOptions, JoinsAfterTheChangeOfRoot) {
 NS_TEST(NativeLauncherOptions, ForwardsSignals) {
   const Outcome passed = shell(
       "$C launcher -w --forward-signals -- sh -c 'trap \"exit 9\" USR1; echo >/tmp/up; while :; do "
-      "sleep 0.1; done' & for i in 1 2 3 4 5 6 7 8 9; do test -e /tmp/up && break; sleep 0.1; "
+      "sleep 0.1; done' & for i in $(seq 500); do test -e /tmp/up && break; sleep 0.02; "
       "done; "
       "kill -USR1 $!; wait $!");
   EXPECT_EQ(passed.status, 9) << passed.err;
@@ -87,57 +89,171 @@ NS_TEST(NativeLauncherOptions, OwnerOfTheUserNamespace) {
 NS_TEST(NativeLauncherOptions, RelayEndsOfAScriptWithoutFork) {
   const Outcome relayed = shell(
       "$C launcher -F --alloc-pipe -d -x 'echo >&$5; cat "
-      "</proc/self/fd/$CTRTOOL_CONTAINER_LAUNCHER_CHILD_STDOUT_FD' -- echo hello; sleep 0.3");
+      "</proc/self/fd/$CTRTOOL_CONTAINER_LAUNCHER_CHILD_STDOUT_FD' -- echo hello");
   EXPECT_THAT(relayed.out, HasSubstr("hello")) << relayed.err;
 }
 
-// --- the others
-// ------------------------------------------------------------------------------------
-
-NS_TEST(NativeMulticall, Example3InitByItsLink) {
-  const Outcome init = shell("cd /tmp; ln -s $C init; ./init");
-  EXPECT_EQ(init.status, 1);
-  EXPECT_THAT(init.err, HasSubstr("must be PID 1"));
-  // A name that means nothing is the runtime's, unless the variable says otherwise.
-  EXPECT_EQ(shell("cd /tmp; ln -s $C foo; ./foo init").status, 1);
-  EXPECT_THAT(shell("cd /tmp; CTRTOOL_OVERRIDE_ARGV0_LOOKUP=1 ./foo init").err,
-              HasSubstr("must be PID 1"));
-  EXPECT_EQ(shell("$C escape escape init").status, 255);
-}
-
-NS_TEST(NativeResetCgroup, ImproveOptionalEntriesNewOnesAndOthers) {
-  const std::string tree =
-      "cd /tmp; rm -rf t; mkdir -p t/cpu/g t/memory; : >t/cpu/g/cgroup.procs; "
-      ": >t/cpu/g/cgroup.threads; ";
-  EXPECT_EQ(shell(tree + "$C reset_cgroup -b t -c cpu,?rdma -p g -- echo ok").out, "ok\n");
-  EXPECT_EQ(shell(tree + "$C reset_cgroup -b t -c nosuch,cpu -p g -k -- echo ok; echo $?; cat "
-                         "t/cpu/g/cgroup.procs")
-                .out,
-            "2\n0");
+NS_TEST(NativeLauncherOptions, ScriptsAsFilesAndInterpreters) {
+  const std::string script =
+      "printf '#!/bin/sh\\necho $# $0 $3\\n' >/tmp/hook; chmod +x /tmp/hook; PATH=/tmp:$PATH; ";
+  EXPECT_EQ(shell(script + "$C launcher -w -x /tmp/hook -- true").out, "3 /tmp/hook -1\n");
+  // Found by PATH; -X gives the pair's end to both.
+  EXPECT_THAT(shell(script + "export PATH; $C launcher -w -x hook -- true").out,
+              HasSubstr("3 /tmp/hook"));
+  EXPECT_EQ(shell("$C launcher -w -d -e /bin/busybox -x x -- true").status, 127) << "busybox -c";
   EXPECT_EQ(
-      shell(tree + "$C reset_cgroup -b t -c cpu -p g -P 77 -- true; cat t/cpu/g/cgroup.procs").out,
-      "77");
+      shell("$C launcher -w -d -e /bin/bash -x 'echo $BASH; echo $1 | grep -c .' -- true").out,
+      "/bin/bash\n1\n");
+  for (const char* type : {"1", "2", "3"}) {
+    const Outcome talked = shell("$C launcher -w -X " + std::string(type) +
+                                 " -d -x 'echo hello >&$3' -- sh -c 'head -c 6 "
+                                 "<&$CONTAINER_LAUNCHER_UNIX_FD'");
+    EXPECT_EQ(talked.out, "hello\n") << type << talked.err;
+  }
+  // The script has our credentials, directory and namespaces, the program is held meanwhile.
   EXPECT_EQ(
-      shell(tree + "$C reset_cgroup -b t -c cpu -p g --threads -- true; cat t/cpu/g/cgroup.threads")
+      shell("cd /tmp; $C launcher -w -S 5 -u -d -x 'id -u; pwd; test -e /tmp/ran || echo held' -- "
+            "sh -c ': >/tmp/ran'")
           .out,
-      "0");
-  EXPECT_EQ(
-      shell(tree + "$C reset_cgroup -b t -c memory -p new -n -- true; test -d t/memory/new").status,
-      0);
-  EXPECT_EQ(shell(tree + "$C reset_cgroup -b t -c cpu -p g -P x -- true").status, 1);
+      "0\n/tmp\nheld\n");
 }
 
-NS_TEST(NativeSetFds, OthersMayStay) {
-  const std::string open = "exec 8</dev/null 9</dev/null; ";
-  EXPECT_EQ(shell(open + "$C set_fds -f 8 --keep-others -- sh -c 'test -e /proc/self/fd/9 && echo "
-                         "kept'")
+NS_TEST(NativeLauncherOptions, FilesAroundTheScript) {
+  // Created or truncated, without a newline; the last one first.
+  EXPECT_EQ(
+      shell("echo much text >/tmp/a; $C launcher -w -P /tmp/a -P /no/such -- echo ran; echo $?; "
+            "cat /tmp/a")
+          .out,
+      "1\nmuch text\n");
+  EXPECT_EQ(
+      shell("$C launcher -w -P /tmp/a -d -x 'printf %s $1 | cmp - /tmp/a && echo same' -- true")
+          .out,
+      "same\n");
+  EXPECT_EQ(shell("$C launcher -w -M /no/such -- true").status, 1);
+  EXPECT_EQ(shell("$C launcher -w -M /proc/self/net/../../4000000/x -- true").status, 1);
+  // 0600, held by the launcher, not by the program.
+  EXPECT_EQ(
+      shell(
+          "umask 0; $C launcher -w -K /tmp/l -d -x 'flock -n /tmp/l true || echo locked' -- sh -c "
+          "'ls -l /proc/self/fd | grep -c /tmp/l; stat -c %a /tmp/l'")
+          .out,
+      "locked\n0\n600\n");
+  EXPECT_EQ(
+      shell("echo first >/tmp/log; $C launcher -w -L /tmp/log -- sh -c 'readlink /proc/self/fd/0; "
+            "echo err >&2'; cat /tmp/log")
+          .out,
+      "first\n/dev/null\nerr\n");
+}
+
+NS_TEST(NativeLauncherOptions, CgroupNamespaceComesAfterTheScript) {
+  // What the script sees of it is still ours.
+  const Outcome late = shell(
+      "$C launcher -w -C -m -d -x 'test $(readlink /proc/$1/ns/cgroup) = $(readlink "
+      "/proc/self/ns/cgroup) && echo ours; readlink /proc/self/ns/cgroup' -- readlink "
+      "/proc/self/ns/cgroup");
+  const std::vector<std::string> lines = support::lines_of(late.out);
+  ASSERT_EQ(lines.size(), 3U) << late.out << late.err;
+  EXPECT_EQ(lines[0], "ours");
+  EXPECT_NE(lines[1], lines[2]);
+  // --open-namespaces: all eight kinds.
+  EXPECT_EQ(shell("$C launcher -w --open-namespaces=imnpUuCT -d -x 'env | grep -c "
+                  "^CTRTOOL_CONTAINER_LAUNCHER_.*_NS='  -- true")
                 .out,
-            "kept\n");
-  EXPECT_EQ(shell(open + "$C set_fds -f 8 --cloexec-others -- sh -c 'test -e /proc/self/fd/9 || "
-                         "echo gone'")
-                .out,
-            "gone\n");
-  EXPECT_EQ(shell("$C set_fds -m 1:1 -f 3x -- true").status, 1);
+            "8\n");
+}
+
+NS_TEST(NativeLauncherOptions, CapabilitiesKeptAndInherited) {
+  const std::string sets = " -- sed -n 's/^Cap\\(Inh\\|Prm\\|Amb\\):.0*/\\1 /p' /proc/self/status";
+  // -k: all that is permitted becomes inheritable, and survives the change of user.
+  const Outcome all = shell("$C launcher -w -k -b kill,net_raw -S 5 -a kill" + sets);
+  EXPECT_THAT(all.out, HasSubstr("Amb 20\n")) << all.err;
+  EXPECT_THAT(all.out, HasSubstr("Prm 20\n"));
+  // inherit: the final inheritable set; it wins over a mask.
+  EXPECT_THAT(shell("$C launcher -w -I kill -a net_raw -a inherit -S 5" + sets).out,
+              HasSubstr("Inh 20\nPrm 20\nAmb 20\n"));
+  EXPECT_EQ(shell("$C launcher -w -q -S 5 --clear-caps-before-exec=1 -- true").status, 0);
+  EXPECT_EQ(shell("$C launcher -w -b kill -D -- true").status, 1);
+  EXPECT_EQ(shell("$C launcher -w -b kill -D --clear-caps-before-exec -- true").status, 0);
+  EXPECT_EQ(shell("$C launcher -w -b kill -D --clear-caps-before-exec=0 -- true").status, 0);
+}
+
+NS_TEST(NativeLauncherOptions, SafetySwitches) {
+  EXPECT_EQ(shell("$C launcher -w -u -R p -- true").status, 1);
+  EXPECT_EQ(shell("$C launcher -w -E -R p -- true").status, 0)
+      << "our own mounts: nothing is checked";
+  EXPECT_EQ(
+      shell("$C launcher -w --old-nsenter=u=/proc/self/ns/uts --unsafe-no-escape -- true").status,
+      1);
+  EXPECT_EQ(shell("$C launcher -w -E --old-nsenter=u=/proc/self/ns/uts --unsafe-no-escape -- true")
+                .status,
+            0);
+  EXPECT_EQ(shell("$C launcher -w -U -N -g -- true").status, 1);
+  EXPECT_EQ(shell("$C launcher -w --unsafe-no-escape -U -N -g -- true").status, 0);
+  EXPECT_EQ(shell("$C launcher -s -w -- true").status, 0);
+}
+
+NS_TEST(NativeLauncherOptions, DirectModeKeepsThePid) {
+  EXPECT_EQ(
+      shell(
+          "sh -c 'echo $$; exec '$C' launcher -f i -u -- sh -c \"echo \\$\\$\"' | sort -u | wc -l")
+          .out,
+      "1\n");
+  EXPECT_EQ(shell("$C launcher -f i -p --fork -- sh -c 'echo $$'").out, "1\n");
+  EXPECT_EQ(shell("exec 8</proc/self/ns/user; $C launcher --unsafe-no-escape -f 8 -- true").status,
+            1)
+      << "our own user namespace cannot be joined";
+  EXPECT_EQ(shell("$C launcher -f 77 -- true").status, 1);
+  const Outcome joined = shell(
+      "unshare -U -r sleep 30 & P=$!; until test \"$(readlink /proc/$P/ns/user)\" != \"$(readlink "
+      "/proc/self/ns/user)\" && grep -q 0 /proc/$P/uid_map; do :; done; exec 8</proc/$P/ns/user; "
+      "$C launcher --unsafe-no-escape -f 8 -g -n -- sh -c 'ip link set lo up && id -u'; kill $P");
+  EXPECT_EQ(joined.out, "0\n") << joined.err;
+}
+
+NS_TEST(NativeLauncherOptions, RelayOwnersAndErrors) {
+  EXPECT_EQ(
+      shell("$C launcher --alloc-pipe --tty-owner-uid 5 --tty-owner-gid 6 -- stat -Lc '%u %g' "
+            "/proc/self/fd/1")
+          .out,
+      "5 6\n");
+  EXPECT_EQ(
+      shell("$C launcher --alloc-tty -- sh -c 'test -t 0 && test -t 1 && test ! -t 2'").status, 0);
+  EXPECT_EQ(shell("$C launcher --alloc-tty --tty-stderr -- test -t 2").status, 0);
+  // The last of the two wins.
+  EXPECT_NE(shell("$C launcher --alloc-tty --alloc-pipe -- test -t 0").status, 0);
+  EXPECT_EQ(shell("$C launcher --alloc-pipe -- sh -c 'kill -9 $$'").status, 137);
+  EXPECT_EQ(shell("$C launcher --alloc-pipe -- /no/such").status, 127);
+}
+
+NS_TEST(NativeLauncherOptions, BirthInAV2Cgroup) {
+  const ctr::Result<ctr::CgroupLayout> layout = ctr::discover_cgroups();
+  ASSERT_OK(layout);
+  const Outcome missing = shell("$C launcher -w --cgroup-dir /no/such -- true");
+  EXPECT_EQ(missing.status, 1);
+  EXPECT_EQ(shell("$C launcher -w --cgroup-dir /tmp -- true").status, 1);
+  if (layout->unified() == nullptr) return;  // what there is to be born in
+  const std::string dir = layout->unified()->mountpoint + "/" + support::test_tag();
+  const Outcome born =
+      shell("mkdir " + dir + "; $C launcher -w --cgroup-dir " + dir +
+            " -- sed -n 's/^0:://p' /proc/self/cgroup; for i in $(seq 500); do rmdir " + dir +
+            " 2>/dev/null && break; sleep 0.02; done");
+  EXPECT_EQ(born.out, "/" + support::test_tag() + "\n") << born.err;
+  EXPECT_FALSE(support::path_exists(dir));
+}
+
+NS_TEST(NativeLauncherOptions, ImproveDeathWithTheLauncher) {
+  const Outcome dead = shell(
+      "$C launcher -w --pdeathsig KILL -S 5 -- sh -c 'echo $$ >/tmp/p; : >/tmp/up; sleep 60' & "
+      "chmod 1777 "
+      "/tmp; for i in $(seq 500); do test -e /tmp/up && break; sleep 0.02; done; kill -9 $!; "
+      "for i in $(seq 500); do grep -q 'State:.[RS]' /proc/$(cat /tmp/p)/status 2>/dev/null || "
+      "break; "
+      "sleep 0.02; done; grep -q 'State:.[RS]' /proc/$(cat /tmp/p)/status 2>/dev/null || echo "
+      "dead");
+  EXPECT_EQ(dead.out, "dead\n") << dead.err;
+  EXPECT_EQ(shell("$C launcher -w --pdeathsig nosuch -- true").status, 1);
+  EXPECT_EQ(shell("$C launcher -w --pdeathsig KILL --fork -- true").status, 1);
+  EXPECT_EQ(shell("$C launcher -w --pdeathsig KILL -- /no/such").status, 127);
 }
 
 }  // namespace

@@ -165,7 +165,7 @@ NS_TEST(NativeLauncher, HookConventionWithoutFork) {
   const Outcome done = in_scratch(
       "$C launcher -K lock -F -d -x 'flock -n lock true && echo free; echo $#; sleep 0.2; echo "
       ">&$5' "
-      "-- sh -c 'echo ran >out'; for i in 1 2 3 4 5 6 7 8 9; do test -s out && break; sleep 0.2; "
+      "-- sh -c 'echo ran >out'; for i in $(seq 500); do test -s out && break; sleep 0.02; "
       "done; cat out");
   EXPECT_EQ(done.out, "5\nran\n") << done.err;
   const Outcome aborted = in_scratch(
@@ -214,8 +214,9 @@ NS_TEST(NativeLauncher, RelayPassesTheEndOfInputOn) {
 NS_TEST(NativeLauncher, ForkWaitsAndDaemonDoesNot) {
   EXPECT_EQ(shell("$C launcher -w --fork -- sh -c 'exit 4'").status, 4);
   const Outcome daemon = shell(
-      "$C launcher -w --fork-daemon -- sh -c 'sleep 0.3; echo >/tmp/done'; test -e /tmp/done && "
-      "echo early; sleep 1; test -e /tmp/done && echo late");
+      "$C launcher -w --fork-daemon -- sh -c 'until test -e /tmp/go; do sleep 0.02; done; echo "
+      ">/tmp/done'; test -e /tmp/done && echo early; : >/tmp/go; for i in $(seq 500); do test -e "
+      "/tmp/done && echo late && break; sleep 0.02; done");
   EXPECT_EQ(daemon.out, "late\n");
   EXPECT_EQ(shell("$C launcher -w --fork -- /no/such").status, 127);
 }

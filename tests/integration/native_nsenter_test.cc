@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/support/applets.h"
+#include "tests/support/files.h"
 #include "tests/support/ns_test.h"
 
 namespace {
@@ -65,8 +66,9 @@ NS_TEST(NativeNsenter, Example5MistakesAreToldApart) {
 
 NS_TEST(NativeNsenter, Example6RunsFromASealedCopy) {
   const Outcome exe = beside_container(
-      "$C nsenter -j Um@$P --fork -e -- true; $C nsenter -j p@$P -- sh -c 'sleep 1' & sleep 0.5; "
-      "readlink /proc/$!/exe; wait");
+      "$C nsenter -j Um@$P --fork -e -- true; $C nsenter -j p@$P -- sh -c ': >/tmp/up; sleep 30' & "
+      "for i in $(seq 500); do test -e /tmp/up && break; sleep 0.02; done; "
+      "readlink /proc/$!/exe; kill $!; wait");
   EXPECT_THAT(exe.out, HasSubstr("/memfd:ctrtool (deleted)")) << exe.err;
 }
 
@@ -99,11 +101,109 @@ NS_TEST(NativeNsenter, HostProgramAndStages) {
             "inside\n2 gone\n");
 }
 
+NS_TEST(NativeNsenter, OptionsLettersOfATarget) {
+  // Each letter joins its kind, and no other one.
+  const Outcome kinds = beside_container(
+      "for l in n:net u:uts i:ipc C:cgroup; do $C nsenter -t $P -U -${l%:*} -- readlink "
+      "/proc/self/ns/${l#*:}; readlink /proc/$P/ns/${l#*:}; done");
+  const std::vector<std::string> lines = support::lines_of(kinds.out);
+  ASSERT_EQ(lines.size(), 8U) << kinds.out << kinds.err;
+  for (std::size_t i = 0; i < lines.size(); i += 2) EXPECT_EQ(lines[i], lines[i + 1]);
+  EXPECT_EQ(beside_container("$C nsenter -t $P -u -- sh -c 'hostname; test $(readlink "
+                             "/proc/self/ns/net) = '$(readlink /proc/self/ns/net)' && echo same'")
+                .out,
+            "inside\nsame\n");
+  EXPECT_EQ(beside_container("$C nsenter -t $P -m --mount -p --pid -U -- sh -c 'tr \"\\0\" \" \" "
+                             "</proc/1/cmdline'")
+                .out,
+            "sleep 30 ");
+  EXPECT_EQ(beside_container("$C pidfd_ctl -n $P -e F $C nsenter -t :/F -u hostname").out,
+            "inside\n");
+  EXPECT_EQ(shell("$C nsenter -t 0 -u true").status, 1);
+  EXPECT_EQ(shell("$C nsenter -u true").status, 1) << "without -t";
+  EXPECT_EQ(shell("$C nsenter -t 4000000 -u true").status, 125) << "gone";
+}
+
+NS_TEST(NativeNsenter, OptionsTimeNamespaceAppliesAtOnce) {
+  const Outcome later = shell(
+      "$C launcher -T --time-offset boottime=1000000 -P /tmp/pid -- sleep 30; P=$(cat /tmp/pid); "
+      "$C nsenter -j T@$P -- sh -c 'read a b </proc/uptime; test ${a%.*} -gt 1000000 && echo "
+      "later'; "
+      "kill $P");
+  EXPECT_EQ(later.out, "later\n") << later.err;
+}
+
+NS_TEST(NativeNsenter, OptionsRootAndDirectory) {
+  const std::string tree = "mkdir -p /tmp/r/bin /tmp/r/d; cp /bin/busybox /tmp/r/bin/pwd; ";
+  const std::string join = "$C nsenter -j u=/proc/self/ns/uts ";
+  EXPECT_EQ(shell(tree + join + "-r /tmp/r -w /d -- /bin/pwd").out, "/d\n");
+  EXPECT_EQ(shell(tree + "exec 7</tmp/r 8</tmp/r/d; V=7 " + join + "-r :/V -w :8 -- /bin/pwd").out,
+            "/d\n");
+  EXPECT_EQ(shell(tree + "cd /tmp; " + join + "-w r/d pwd").out, "/tmp/r/d\n");
+  EXPECT_EQ(shell("cd /tmp; " + join + "pwd").out, "/tmp\n") << "unchanged without a mount join";
+  EXPECT_EQ(shell("cd /tmp; $C nsenter -j m=/proc/self/ns/mnt pwd").out, "/\n");
+  EXPECT_EQ(shell(join + "-r /no/such true").status, 125);
+}
+
+NS_TEST(NativeNsenter, OptionsCredentialsAndForks) {
+  const std::string caps = "-- sed -n 's/CapPrm:.0*/x/p' /proc/self/status";
+  EXPECT_EQ(beside_container("$C nsenter -N -j U@$P " + caps).out, "x\n");
+  EXPECT_NE(beside_container("$C nsenter -N -k -j U@$P " + caps).out, "x\n");
+  EXPECT_EQ(beside_container("$C nsenter -N -j n@$P -- grep NoNewPrivs /proc/self/status").out,
+            "NoNewPrivs:\t1\n");
+  const Outcome kept = beside_container(
+      "$C launcher -w -S 5 -G 6 --groups=7 -k -a sys_admin,sys_ptrace -- $C nsenter -P -j n@$P -- "
+      "sh "
+      "-c 'id -u; id -G'");
+  EXPECT_EQ(kept.out, "5\n6 7\n") << kept.err;
+  // Without a fork a pid join is for children only, and we are the process itself.
+  EXPECT_EQ(
+      beside_container("$C nsenter --no-fork -j p@$P -- readlink /proc/self/ns/pid >/tmp/o; test "
+                       "\"$(cat /tmp/o)\" = \"$(readlink /proc/self/ns/pid)\" && echo outside")
+          .out,
+      "outside\n");
+  EXPECT_EQ(beside_container(
+                "sh -c '$C nsenter -j n@$P sh -c \"echo \\$\\$\" & echo $!; wait' | sort -u | "
+                "wc -l")
+                .out,
+            "1\n")
+      << "it becomes the program";
+  EXPECT_EQ(beside_container("$C nsenter -F -j n@$P -- sh -c 'kill -TERM $$'").status, 143);
+}
+
+NS_TEST(NativeNsenter, OptionsDeathSignalOfTheChild) {
+  const Outcome dead = beside_container(
+      "$C nsenter -F -d KILL -j n@$P -- sh -c 'echo $$ >/tmp/p; : >/tmp/up; sleep 60' & "
+      "for i in $(seq 500); do test -e /tmp/up && break; sleep 0.02; done; kill -9 $!; "
+      "for i in $(seq 500); do kill -0 $(cat /tmp/p) 2>/dev/null || break; sleep 0.02; done; "
+      "grep -q 'State:.[RS]' /proc/$(cat /tmp/p)/status 2>/dev/null || echo dead");
+  EXPECT_EQ(dead.out, "dead\n") << dead.err;
+  EXPECT_EQ(shell("$C nsenter -d nosuch -j n=/proc/self/ns/net true").status, 1);
+}
+
+NS_TEST(NativeNsenter, Example5MoreMistakesToldApart) {
+  const Outcome number = shell("V=x $C nsenter -j n-V true");
+  EXPECT_EQ(number.status, 1);
+  EXPECT_THAT(number.err, HasSubstr("V"));
+  // No permission: another user's namespace.
+  const Outcome refused = beside_container(
+      "chmod 755 /tmp; cp $C /tmp/ctrtool; exec 8</proc/$P/ns/net; setpriv --reuid 1000 --regid "
+      "1000 "
+      "--clear-groups --inh-caps=-all --bounding-set=-all /tmp/ctrtool nsenter -j n:8 true");
+  EXPECT_EQ(refused.status, 125);
+  EXPECT_THAT(refused.err, HasSubstr("not permitted"));
+  for (const char* words :
+       {"-j n=/x -c other true", "-j n=/x --new Q true", "--new m --no-fork true",
+        "-j n=/x --uid-map 0.0.1 true", "-j n=/x", "-r target -j n=/x true"})
+    EXPECT_EQ(shell("$C nsenter " + std::string(words)).status, 1) << words;
+}
+
 NS_TEST(NativeNsenter, NestsInOneStepAndKnowsThePid) {
   const Outcome nested = beside_container(
-      "$C nsenter -t $P -a --new mp --pid-file /tmp/inner -- sh -c 'echo $$; sleep 20' & "
-      "for i in 1 2 3 4 5 6 7 8 9; do test -s /tmp/inner && break; sleep 0.1; done; sleep 0.3; "
-      "I=$(cat /tmp/inner); grep NSpid /proc/$I/status | tr '\\t' ' ' | sed \"s/$I/I/\"; kill -9 "
+      "$C nsenter -t $P -a --new mp --pid-file /tmp/inner -- sh -c 'echo $$; : >/tmp/up; sleep 20' "
+      "& "
+      "for i in $(seq 500); do test -e /tmp/up && break; sleep 0.02; done; I=$(cat /tmp/inner); "
+      "grep NSpid /proc/$I/status | tr '\\t' ' ' | sed \"s/$I/I/\"; kill -9 "
       "$I; wait $!; echo $?");
   EXPECT_THAT(nested.out, testing::MatchesRegex("1\nNSpid: I [0-9]+ 1\n137\n")) << nested.err;
   const Outcome user = beside_container(

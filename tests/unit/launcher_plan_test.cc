@@ -88,6 +88,15 @@ TEST(LauncherPlan, DirectModeHasNoParent) {
   EXPECT_EQ(plan.find("clone"), std::string::npos);
 }
 
+TEST(LauncherPlan, ADeathSignalIsSetByTheLastStage) {
+  const Result<LauncherRequest> request = request_of({"--pdeathsig", "KILL", "--", "p", "x"});
+  ASSERT_TRUE(request.ok());
+  const Words program{":ppid_check", "-d", "KILL", "--", "p", "x"};
+  EXPECT_EQ(plan_launcher(*request, {}).program.argv, program);
+  EXPECT_THAT(plan_of({"--pdeathsig", "x", "--", "p"}), HasSubstr("--pdeathsig"));
+  EXPECT_THAT(plan_of({"--pdeathsig", "KILL", "--fork", "--", "p"}), HasSubstr("refused"));
+}
+
 TEST(LauncherPlan, RefusesWhatDoesNotGoTogether) {
   EXPECT_THAT(plan_of({"-H", "x", "--", "p"}), HasSubstr("-H needs -u"));
   EXPECT_THAT(plan_of({"-E", "-H", "x", "--", "p"}), HasSubstr("hostname"));

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include "ctrtool/cmd/fd_spec.h"
+#include "ctrtool/core/base/strf.h"
 
 namespace ctr {
 namespace {
@@ -74,6 +76,23 @@ TEST(Words, Common12HelpEndsTheReading) {
   EXPECT_THAT(help_text(manual(Order::Stop)), HasSubstr("(default: .)"));
 }
 
+struct Settings {
+  bool all = false;
+  std::string bundle{};
+};
+constexpr SwitchRow<Settings> kSwitches[] = {{'a', &Settings::all}};
+constexpr TextRow<Settings, std::string> kTexts[] = {{'b', &Settings::bundle}};
+
+TEST(Words, TablesOfSwitchesAndTexts) {
+  Settings settings;
+  EXPECT_TRUE(take_switch({'a', "", "-a"}, kSwitches, settings));
+  EXPECT_TRUE(settings.all);
+  EXPECT_FALSE(take_switch({'b', "x", "-b"}, kSwitches, settings));
+  EXPECT_TRUE(take_text({'b', "x", "-b"}, kTexts, settings));
+  EXPECT_EQ(settings.bundle, "x");
+  EXPECT_FALSE(take_text({'a', "", "-a"}, kTexts, settings));
+}
+
 TEST(Dispatch, AliasesAndSuggestions) {
   EXPECT_EQ(find_applet("_ctrtool_escaped"), find_applet("escape"));
   EXPECT_EQ(find_applet("SET_FDS"), nullptr);
@@ -90,6 +109,15 @@ TEST(Dispatch, EveryAppletExplainsItself) {
     EXPECT_THAT(help_text(*applet.manual), HasSubstr("Exit codes:"));
   }
 }
+
+// The parts are views: of a temporary nothing would be left.
+template <typename Text>
+concept CanBeSplit = requires(Text&& text) {
+  split(std::forward<Text>(text), ',');
+};
+static_assert(CanBeSplit<std::string&> && CanBeSplit<const std::string&>);
+static_assert(CanBeSplit<std::string_view> && CanBeSplit<const char*>);
+static_assert(!CanBeSplit<std::string>);
 
 TEST(FdSpec, Chaining2NumbersAndVariables) {
   ::setenv("FD_SPEC_TEST", "2", 1);

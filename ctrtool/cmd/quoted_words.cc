@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctrtool/cmd/quoted_words.h"
 
+#include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/file.h"
+
 namespace ctr {
 
 Result<Words> split_quoted(std::string_view text) {
@@ -36,6 +39,19 @@ Result<Words> split_quoted(std::string_view text) {
   }
   if (quoted_by != 0) return make_error(Kind::InvalidSpec, "a quote (%c) is not closed", quoted_by);
   if (in_word) words.push_back(std::move(word));
+  return words;
+}
+
+Result<Words> words_of_file(const std::string& path) {
+  const std::string text = TRY(sys::read_file_at(kCwd, path));
+  Words words;
+  std::size_t number = 0;
+  for (const std::string_view line : split(text, '\n')) {
+    ++number;
+    if (trim(line).starts_with('#')) continue;
+    const Words more = TRY_CTX(split_quoted(line), "%s: line %zu", quote(path).c_str(), number);
+    words.insert(words.end(), more.begin(), more.end());
+  }
   return words;
 }
 

@@ -14,6 +14,7 @@
 #include "ctrtool/core/exec/context.h"
 #include "ctrtool/core/exec/copy_up.h"
 #include "ctrtool/core/exec/mount_attrs.h"
+#include "ctrtool/core/kit/fs_config.h"
 #include "ctrtool/core/kit/resolve.h"
 #include "ctrtool/core/kit/user_namespace.h"
 #include "ctrtool/core/sys/file.h"
@@ -54,44 +55,8 @@ Result<UniqueFd> open_source(const OpenSource& op, Context& ctx) {
   return tree;
 }
 
-struct SuperblockFlag {
-  unsigned long flag;
-  const char* name;
-};
-constexpr SuperblockFlag kSuperblockFlags[] = {
-    {MS_RDONLY, "ro"},         {MS_SYNCHRONOUS, "sync"}, {MS_DIRSYNC, "dirsync"},
-    {MS_LAZYTIME, "lazytime"}, {MS_MANDLOCK, "mand"},    {MS_SILENT, "silent"},
-};
-
-// At the commas outside quotes, which only SELinux contexts have; without them.
-std::vector<std::string> fs_options(const std::string& data) {
-  std::vector<std::string> out(1);
-  bool quoted = false;
-  for (const char c : data) {
-    if (c == '"') {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      out.emplace_back();
-    } else {
-      out.back() += c;
-    }
-  }
-  return out;
-}
-
 Result<void> configure(BorrowedFd fs, const OpenFs& op) {
-  TRY(sys::fsconfig_string(fs, "source", op.source));
-  for (const SuperblockFlag& one : kSuperblockFlags)
-    if ((op.flags & one.flag) != 0) TRY(sys::fsconfig_flag(fs, one.name));
-  for (const std::string& option : fs_options(op.data)) {
-    const std::size_t equals = option.find('=');
-    if (option.empty()) continue;
-    if (equals == std::string::npos) {
-      TRY(sys::fsconfig_flag(fs, option));
-    } else {
-      TRY(sys::fsconfig_string(fs, option.substr(0, equals), option.substr(equals + 1)));
-    }
-  }
+  TRY(configure_fs(fs, {.source = op.source, .flags = op.flags, .data = op.data}));
   if (op.label.has_value()) TRY(sys::fsconfig_string(fs, op.label->option, op.label->label));
   return sys::fsconfig_create(fs);
 }

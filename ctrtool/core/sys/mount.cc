@@ -106,6 +106,28 @@ Result<void> fsconfig_flag(BorrowedFd fs, const std::string& key) {
   return {};
 }
 
+Result<void> fsconfig_binary(BorrowedFd fs, const std::string& key, const std::string& bytes) {
+  if (::syscall(SYS_fsconfig, fs.raw(), FSCONFIG_SET_BINARY, key.c_str(), bytes.data(),
+                bytes.size()) < 0)
+    return fs_error(errno, fs, strf("fsconfig %s, %zu bytes", quote(key).c_str(), bytes.size()));
+  return {};
+}
+
+Result<void> fsconfig_fd(BorrowedFd fs, const std::string& key, BorrowedFd value) {
+  if (::syscall(SYS_fsconfig, fs.raw(), FSCONFIG_SET_FD, key.c_str(), nullptr, value.raw()) < 0)
+    return fs_error(errno, fs, strf("fsconfig %s, %s", quote(key).c_str(), show(value).c_str()));
+  return {};
+}
+
+Result<void> fsconfig_path(BorrowedFd fs, const std::string& key, BorrowedFd dir,
+                           const std::string& path) {
+  if (::syscall(SYS_fsconfig, fs.raw(), FSCONFIG_SET_PATH, key.c_str(), path.c_str(), dir.raw()) <
+      0)
+    return fs_error(errno, fs,
+                    strf("fsconfig %s, path %s", quote(key).c_str(), show_at(dir, path).c_str()));
+  return {};
+}
+
 Result<void> fsconfig_create(BorrowedFd fs) {
   if (::syscall(SYS_fsconfig, fs.raw(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
     return fs_error(errno, fs, "fsconfig create");

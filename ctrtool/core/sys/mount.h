@@ -28,6 +28,10 @@ Result<void> mount_setattr(BorrowedFd dir, const std::string& path, unsigned fla
 Result<UniqueFd> fsopen(const std::string& type);
 Result<void> fsconfig_string(BorrowedFd fs, const std::string& key, const std::string& value);
 Result<void> fsconfig_flag(BorrowedFd fs, const std::string& key);
+Result<void> fsconfig_binary(BorrowedFd fs, const std::string& key, const std::string& bytes);
+Result<void> fsconfig_fd(BorrowedFd fs, const std::string& key, BorrowedFd value);
+Result<void> fsconfig_path(BorrowedFd fs, const std::string& key, BorrowedFd dir,
+                           const std::string& path);
 Result<void> fsconfig_create(BorrowedFd fs);
 Result<UniqueFd> fsmount(BorrowedFd fs, unsigned attributes);
 

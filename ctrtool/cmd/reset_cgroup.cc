@@ -5,6 +5,7 @@
 #include "ctrtool/cmd/all.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/cgroup_enter.h"
+#include "ctrtool/core/kit/cgroup_layout.h"
 #include "ctrtool/core/sys/file.h"
 
 namespace ctr {
@@ -15,11 +16,12 @@ enum Key : int { kThreads = kLongOnly };
 constexpr std::string_view kV1Names = "blkio,cpu,devices,freezer,memory,perf_event,pids,rdma";
 
 constexpr OptionRow kOptions[] = {
-    {'b', "base", "DIR", "where the hierarchies are", "/sys/fs/cgroup"},
+    {'b', "base", "DIR", "where the hierarchies are", kCgroupRoot},
     {'c', "controllers", "LIST", "hierarchies to enter first, separated by commas",
      "those of blkio,cpu,devices,freezer,memory,perf_event,pids,rdma that exist; . with v2 only"},
     {'a', "add", "LIST", "hierarchies to enter last", "none"},
     {'p', "path", "PATH", "the cgroup inside each hierarchy", "."},
+    {'r', "relative", nullptr, "PATH is below the cgroup that we are in, hierarchy by hierarchy"},
     {'s', "systemd", nullptr, "enter the hierarchy \"systemd\" too"},
     {'u', "unified", nullptr, "enter the hierarchy \"unified\" too"},
     {'n', "new", nullptr, "make the cgroup where it is missing, 0755"},
@@ -34,10 +36,11 @@ struct Entry {
 };
 
 struct Request {
-  std::string base = "/sys/fs/cgroup";
+  std::string base = kCgroupRoot;
   std::optional<std::string> controllers;
   std::string added;
   std::string path = ".";
+  bool relative = false;
   bool systemd = false;
   bool unified = false;
   bool create = false;
@@ -45,6 +48,11 @@ struct Request {
   bool threads = false;
   pid_t pid = 0;
 };
+constexpr SwitchRow<Request> kSwitches[] = {
+    {'r', &Request::relative}, {'s', &Request::systemd},    {'u', &Request::unified},
+    {'n', &Request::create},   {'k', &Request::keep_going}, {kThreads, &Request::threads}};
+constexpr TextRow<Request, std::string> kTexts[] = {
+    {'b', &Request::base}, {'a', &Request::added}, {'p', &Request::path}};
 
 // An absolute path would be one below the hierarchy anyway; ".." would leave it.
 Result<void> check_path(const Given& given) {
@@ -56,22 +64,13 @@ Result<void> check_path(const Given& given) {
 Result<Request> read_request(const Parsed& parsed) {
   Request request;
   for (const Given& given : parsed.options) {
-    if (given.key == 'b') request.base = given.value;
+    take_switch(given, kSwitches, request);
+    take_text(given, kTexts, request);
     if (given.key == 'c') request.controllers = given.value;
-    if (given.key == 'a') request.added = given.value;
-    if (given.key == 'p') {
-      TRY(check_path(given));
-      request.path = given.value;
-    }
-    if (given.key == 'P') {
-      request.pid = TRY(number_of<pid_t>(given));
-      if (request.pid < 0) return usage_error(given, "not a process");
-    }
-    request.systemd |= given.key == 's';
-    request.unified |= given.key == 'u';
-    request.create |= given.key == 'n';
-    request.keep_going |= given.key == 'k';
-    request.threads |= given.key == kThreads;
+    if (given.key == 'p') TRY(check_path(given));
+    if (given.key != 'P') continue;
+    request.pid = TRY(number_of<pid_t>(given));
+    if (request.pid < 0) return usage_error(given, "not a process");
   }
   return request;
 }
@@ -99,8 +98,19 @@ Result<std::vector<Entry>> entries_of(const Request& request, BorrowedFd base) {
   return entries;
 }
 
-Result<void> enter(const Request& request, BorrowedFd base, const std::string& name) {
-  return enter_cgroup(base, name + "/" + request.path,
+// Below `name`, the cgroup that is meant there.
+Result<std::string> path_in(const Request& request, const CgroupLayout& layout, BorrowedFd base,
+                            const std::string& name) {
+  if (!request.relative) return name + "/" + request.path;
+  const UniqueFd hierarchy = TRY(sys::openat(base, name, O_PATH | O_DIRECTORY));
+  const std::string own = TRY_CTX(own_cgroup(layout, hierarchy), "%s", quote(name).c_str());
+  return name + own + "/" + request.path;
+}
+
+Result<void> enter(const Request& request, const CgroupLayout& layout, BorrowedFd base,
+                   const std::string& name) {
+  const std::string path = TRY(path_in(request, layout, base, name));
+  return enter_cgroup(base, path,
                       {.pid = request.pid, .threads = request.threads, .create = request.create});
 }
 
@@ -114,11 +124,13 @@ Result<Ending> reset_cgroup(const Parsed& parsed) {
   const Request request = TRY(read_request(parsed));
   const UniqueFd base = TRY(sys::open(request.base, O_PATH | O_DIRECTORY));
   const std::vector<Entry> entries = TRY(entries_of(request, base));
+  CgroupLayout layout;
+  if (request.relative) layout = TRY(discover_cgroups(request.base));
   std::vector<std::string> done;
   bool failed = false;
   for (const Entry& entry : entries) {
     if (entry.optional && is_missing(base, entry)) continue;
-    const Result<void> entered = enter(request, base, entry.name);
+    const Result<void> entered = enter(request, layout, base, entry.name);
     if (entered.ok()) {
       done.push_back(entry.name);
       continue;
@@ -145,7 +157,9 @@ const Manual kResetCgroupManual = {
     .exit_codes =
         "1    usage, a missing cgroup, a refused move\n2    with -k: some moves failed\n"
         "126  PROGRAM is not executable\n127  PROGRAM is not found\nelse PROGRAM's",
-    .examples = "ctrtool reset_cgroup -c . -p demo -- cat /proc/self/cgroup",
+    .examples =
+        "ctrtool reset_cgroup -c . -p demo -- cat /proc/self/cgroup\n"
+        "ctrtool reset_cgroup -c pids -r -n -p worker -- make",
     .order = Order::Stop,
     .failure_status = kExitUsage,
 };

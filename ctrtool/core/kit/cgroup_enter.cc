@@ -8,7 +8,6 @@
 #include <cerrno>
 
 #include "ctrtool/core/base/strf.h"
-#include "ctrtool/core/kit/cgroup_layout.h"
 #include "ctrtool/core/sys/file.h"
 
 namespace ctr {
@@ -39,6 +38,16 @@ Result<void> enter_cgroup(BorrowedFd base, const std::string& path, const EnterC
   const Result<std::size_t> written = sys::write(procs, strf("%d", how.pid));
   if (written.ok()) return {};
   return sys_error(written.error().code, "move into %s", quote(path).c_str());
+}
+
+Result<std::string> own_cgroup(const CgroupLayout& layout, BorrowedFd hierarchy) {
+  const struct stat wanted = TRY(sys::fstat(hierarchy));
+  for (const CgroupHierarchy& known : layout.hierarchies) {
+    const UniqueFd dir = TRY(sys::open(known.mountpoint, O_PATH | O_DIRECTORY));
+    const struct stat found = TRY(sys::fstat(dir));
+    if (found.st_dev == wanted.st_dev && found.st_ino == wanted.st_ino) return known.own_path;
+  }
+  return make_error(Kind::NotFound, "no cgroup hierarchy is mounted there");
 }
 
 Result<void> enter_cgroups_of(pid_t pid) {

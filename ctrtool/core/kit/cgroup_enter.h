@@ -10,6 +10,7 @@
 
 #include "ctrtool/core/base/fd.h"
 #include "ctrtool/core/base/result.h"
+#include "ctrtool/core/kit/cgroup_layout.h"
 
 namespace ctr {
 
@@ -22,6 +23,10 @@ struct EnterCgroup {
 // `path`: of the cgroup below `base`, where hierarchies may be links to others ("cpu" to
 // "cpu,cpuacct") but nothing leads out.
 Result<void> enter_cgroup(BorrowedFd base, const std::string& path, const EnterCgroup& how);
+
+// Where we are in the hierarchy that is mounted on this directory: "/a/b". Kind::NotFound: nowhere,
+// as the directory is none of the layout's.
+Result<std::string> own_cgroup(const CgroupLayout& layout, BorrowedFd hierarchy);
 
 // Ourselves into every cgroup that process is in.
 Result<void> enter_cgroups_of(pid_t pid);

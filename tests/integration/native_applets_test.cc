@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules and options of the small applets that their numbered examples do not use.
+#include <gmock/gmock.h>
+
+#include "ctrtool/core/kit/cgroup_layout.h"
+#include "tests/support/applets.h"
+#include "tests/support/bundle.h"
+#include "tests/support/files.h"
+#include "tests/support/ns_test.h"
+
+namespace {
+
+using support::Outcome;
+using support::shell;
+using ::testing::HasSubstr;
+
+NS_TEST(NativeMulticall, Example3InitByItsLink) {
+  const Outcome init = shell("cd /tmp; ln -s $C init; ./init");
+  EXPECT_EQ(init.status, 1);
+  EXPECT_THAT(init.err, HasSubstr("must be PID 1"));
+  // A name that means nothing is the runtime's, unless the variable says otherwise.
+  EXPECT_EQ(shell("cd /tmp; ln -s $C foo; ./foo init").status, 1);
+  EXPECT_THAT(shell("cd /tmp; CTRTOOL_OVERRIDE_ARGV0_LOOKUP=1 ./foo init").err,
+              HasSubstr("must be PID 1"));
+  EXPECT_EQ(shell("$C escape escape init").status, 255);
+}
+
+NS_TEST(NativeResetCgroup, ImproveOptionalEntriesNewOnesAndOthers) {
+  const std::string tree =
+      "cd /tmp; rm -rf t; mkdir -p t/cpu/g t/memory; : >t/cpu/g/cgroup.procs; "
+      ": >t/cpu/g/cgroup.threads; ";
+  EXPECT_EQ(shell(tree + "$C reset_cgroup -b t -c cpu,?rdma -p g -- echo ok").out, "ok\n");
+  EXPECT_EQ(shell(tree + "$C reset_cgroup -b t -c nosuch,cpu -p g -k -- echo ok; echo $?; cat "
+                         "t/cpu/g/cgroup.procs")
+                .out,
+            "2\n0");
+  EXPECT_EQ(
+      shell(tree + "$C reset_cgroup -b t -c cpu -p g -P 77 -- true; cat t/cpu/g/cgroup.procs").out,
+      "77");
+  EXPECT_EQ(
+      shell(tree + "$C reset_cgroup -b t -c cpu -p g --threads -- true; cat t/cpu/g/cgroup.threads")
+          .out,
+      "0");
+  EXPECT_EQ(
+      shell(tree + "$C reset_cgroup -b t -c memory -p new -n -- true; test -d t/memory/new").status,
+      0);
+  EXPECT_EQ(shell(tree + "$C reset_cgroup -b t -c cpu -p g -P x -- true").status, 1);
+}
+
+NS_TEST(NativeResetCgroup, Example5And6RealHierarchies) {
+  const ctr::Result<ctr::CgroupLayout> layout = ctr::discover_cgroups();
+  ASSERT_OK(layout);
+  const std::string tag = support::test_tag();
+  for (const ctr::CgroupHierarchy& hierarchy : layout->hierarchies) {
+    // memory and cpuset want limits set before anybody enters.
+    const bool v2 = hierarchy.version == ctr::CgroupVersion::V2;
+    if (!v2 && hierarchy.name != "freezer" && hierarchy.name != "pids") continue;
+    const std::string name = hierarchy.mountpoint == ctr::kCgroupRoot ? "." : hierarchy.name;
+    const std::string line = v2 ? "^0::" : hierarchy.name + ":";
+    const std::string enter = "$C reset_cgroup -c " + name;
+    // IMPROVE: -r is below where we are; -n makes what is missing.
+    const Outcome entered = shell(
+        enter + " -n -p " + tag + " -- " + enter + " -r -n -p below -- sh -c '" + enter +
+        " -r -- grep -c $(basename $(grep \"" + line +
+        "\" /proc/self/cgroup)) /proc/self/cgroup; grep \"" + line + "\" /proc/self/cgroup'; cd " +
+        hierarchy.mountpoint + "; for i in $(seq 500); do rmdir " + tag + "/below " + tag +
+        " 2>/dev/null; test -e " + tag + " || break; sleep 0.02; done");
+    EXPECT_THAT(entered.out, testing::EndsWith(":/" + tag + "/below\n")) << entered.err;
+    EXPECT_FALSE(support::path_exists(hierarchy.mountpoint + "/" + tag)) << hierarchy.name;
+  }
+}
+
+NS_TEST(NativeResetCgroup, ImproveRelativePathsNeedAHierarchy) {
+  const Outcome fake = shell(
+      "cd /tmp; mkdir -p t/cpu/g; : >t/cpu/g/cgroup.procs; $C reset_cgroup -b t -c cpu "
+      "-r -p g -- true");
+  EXPECT_EQ(fake.status, 1);
+  EXPECT_THAT(fake.err, HasSubstr("no cgroup hierarchy is mounted there"));
+  EXPECT_EQ(shell("$C reset_cgroup -r -p ../x -c '' -- true").status, 1);
+}
+
+NS_TEST(NativeResetCgroup, OptionsOrderAndNames) {
+  // -c, then systemd, unified, then -a; a list given again replaces the one before; PATH is the
+  // root.
+  const std::string tree =
+      "cd /tmp; rm -rf t; for d in a systemd unified z; do mkdir -p t/$d; : >t/$d/cgroup.procs; "
+      "done; ";
+  const std::string written = "; cat t/*/cgroup.procs | wc -c";
+  EXPECT_EQ(shell(tree + "$C reset_cgroup -b t -c nosuch -c ,a, -s -u -a z -- true" + written).out,
+            "4\n");
+  EXPECT_EQ(shell(tree + "$C reset_cgroup -b t -c a -- true" + written).out, "1\n");
+  const Outcome partial = shell(tree + "$C reset_cgroup -b t -c a -a nosuch -s -- true" + written);
+  EXPECT_EQ(partial.out, "2\n");
+  EXPECT_THAT(partial.err, HasSubstr("nosuch"));
+  EXPECT_THAT(partial.err, HasSubstr("entered before: a,systemd"));
+  // IMPROVE: of the usual names only those that are there; a path is never cut.
+  EXPECT_EQ(shell(tree + "mkdir t/cpu; : >t/cpu/cgroup.procs; $C reset_cgroup -b t -- cat "
+                         "t/cpu/cgroup.procs")
+                .out,
+            "0");
+  EXPECT_EQ(shell(tree + "$C reset_cgroup -b t -c a -p $(printf %5000s | tr ' ' x) -- true").status,
+            1);
+  EXPECT_EQ(shell(tree + "ln -s /tmp/out t/a/l; $C reset_cgroup -b t -c a -p l -- true").status, 1);
+  EXPECT_EQ(shell("$C reset_cgroup -c ''").status, 1) << "no program";
+  EXPECT_EQ(shell("$C reset_cgroup -c '' -- /no/such").status, 127);
+}
+
+NS_TEST(NativeSetFds, ImproveWithoutCloseRange) {
+  // A seccomp program that answers EPERM to close_range (436): the table of /proc serves.
+  const Outcome scanned = shell(
+      "printf '\\040\\000\\000\\000\\000\\000\\000\\000"
+      "\\025\\000\\000\\001\\264\\001\\000\\000"
+      "\\006\\000\\000\\000\\001\\000\\005\\000"
+      "\\006\\000\\000\\000\\000\\000\\377\\177' >/tmp/bpf; exec 7</dev/null 9</etc/group; $C "
+      "launcher -w -D "
+      "--seccomp-fd 8 -- $C set_fds -f 9 -- sh -c 'readlink /proc/self/fd/3; test -e "
+      "/proc/self/fd/7 || "
+      "echo closed' 8</tmp/bpf");
+  EXPECT_EQ(scanned.out, "/etc/group\nclosed\n") << scanned.err;
+}
+
+NS_TEST(NativeSetFds, OptionsListsAndWhoWins) {
+  const std::string open = "exec 7</etc/passwd 8</etc/group; ";
+  const std::string show = " -- sh -c 'for f in 3 4 5; do readlink /proc/self/fd/$f; done; true'";
+  EXPECT_EQ(shell(open + "$C set_fds -f 8,7,," + show).out, "/etc/group\n/etc/passwd\n");
+  EXPECT_EQ(shell(open + "$C set_fds -f 8 -e 7" + show).out, "/etc/passwd\n");
+  EXPECT_EQ(shell(open + "V=8 $C set_fds -e :V -f 7" + show).out, "/etc/passwd\n");
+  EXPECT_EQ(shell(open + "$C set_fds -f ''" + show).out, "");
+  EXPECT_EQ(shell("$C set_fds -s -- sh -c 'echo $LISTEN_FDS'").out, "0\n");
+  EXPECT_EQ(shell("LISTEN_FDNAMES=x $C set_fds -s -- sh -c 'echo $LISTEN_FDNAMES'").out, "x\n");
+  EXPECT_EQ(
+      shell("$C set_fds -f 0 -- sh -c 'cmp /proc/self/fd/0 /proc/self/fd/3' </etc/group").status,
+      0);
+  EXPECT_EQ(shell("exec 9</etc/group; $C set_fds -- ls /proc/self/fd").out, "0\n1\n2\n3\n");
+  EXPECT_EQ(shell("A== $C set_fds -e /A= -- true").status, 1);
+  EXPECT_EQ(shell("$C set_fds").status, 1);
+}
+
+NS_TEST(NativeEnv, OrderNamesAndEmptyOnes) {
+  EXPECT_EQ(shell("env -i A=1 B=2 C=3 $C env B=4 A=5").out, "A=5\nB=4\nC=3\n");
+  EXPECT_EQ(shell("$C env -i A=1 A=2").out, "A=2\n");
+  EXPECT_EQ(shell("$C env =x true").status, 125);
+  EXPECT_EQ(shell("$C env -u '' true").status, 125);
+  EXPECT_EQ(shell("$C env --nosuch").status, 125);
+  EXPECT_EQ(shell("$C env -i -- sh -c 'echo $A' A=1").out, "\n")
+      << "what follows the program is its own";
+  EXPECT_EQ(shell("$C env -i sh -c 'echo found'").out, "found\n") << "the system's default PATH";
+  EXPECT_EQ(shell("$C env - -u A B=1").out, "B=1\n");
+}
+
+NS_TEST(NativeCmd, Example1And2HideTheWords) {
+  const Outcome hidden = shell(
+      "printf 'env\\nTOKEN=s3cret\\nsh\\n-c\\ntr \"\\\\0\" \" \" </proc/$PPID/cmdline; echo "
+      "$TOKEN\\n' >/tmp/f; "
+      "$C cmd -f /tmp/f; $C launcher -w -- $C cmd -f /tmp/f | grep -c s3cret");
+  EXPECT_THAT(hidden.out, HasSubstr("s3cret\n")) << hidden.err;
+  EXPECT_THAT(hidden.out, testing::EndsWith("1\n"));
+  EXPECT_EQ(
+      shell("cd /tmp; echo 1 >a; echo 2 >b; printf '%s\\n' -x a b | $C cmd -- renameat2; cat a b")
+          .out,
+      "2\n1\n");
+  // A missing last newline is fine, CR is data, an empty line an empty word; -b puts lines first.
+  EXPECT_EQ(shell("printf 'a\\r\\n\\nb' | $C cmd -n env | od -An -c | tr -d ' \\n'").out,
+            "env\\n'a\\r'\\n''\\nb\\n");
+  EXPECT_EQ(shell("printf 'x' | $C cmd -F 77 env").status, 1);
+}
+
+NS_TEST(NativeHelp, RulesOfHelpAmongOtherWords) {
+  // Recognised before the program only, and then nothing is done.
+  EXPECT_EQ(shell("$C set_fds -- sh -c 'echo $1' x --help").out, "--help\n");
+  EXPECT_EQ(shell("$C env sh -c 'echo $1' x --help").out, "--help\n");
+  EXPECT_THAT(shell("$C launcher -w --help -- touch /tmp/x").out, HasSubstr("Usage:"));
+  EXPECT_THAT(shell("$C init -n /bin/true --help").out, HasSubstr("Usage:"));
+  EXPECT_FALSE(support::path_exists("/tmp/x"));
+  const Outcome usage = shell("$C set_fds --nosuch");
+  EXPECT_EQ(usage.status, 1);
+  EXPECT_EQ(usage.out, "");
+  EXPECT_THAT(usage.err, HasSubstr("ctrtool help set_fds"));
+  EXPECT_EQ(shell("$C set_fds --version").out.rfind("ctrtool version ", 0), 0U);
+  EXPECT_EQ(shell("$C help -o launcher | grep -c .").out,
+            shell("$C help -j launcher | grep -c short").out);
+  EXPECT_THAT(shell("$C help -a").out, HasSubstr("Usage: ctrtool rootfs-mount"));
+}
+
+NS_TEST(NativeSetFds, OthersMayStay) {
+  const std::string open = "exec 8</dev/null 9</dev/null; ";
+  EXPECT_EQ(shell(open + "$C set_fds -f 8 --keep-others -- sh -c 'test -e /proc/self/fd/9 && echo "
+                         "kept'")
+                .out,
+            "kept\n");
+  EXPECT_EQ(shell(open + "$C set_fds -f 8 --cloexec-others -- sh -c 'test -e /proc/self/fd/9 || "
+                         "echo gone'")
+                .out,
+            "gone\n");
+  EXPECT_EQ(shell("$C set_fds -m 1:1 -f 3x -- true").status, 1);
+}
+
+}  // namespace

@@ -103,7 +103,12 @@ bool is_escaped() {
 Result<void> escape_to_memfd(char* const* argv) {
   const UniqueFd self = TRY(sys::open(kSelf, O_RDONLY));
   if (is_sealed(self)) return {};
-  return execute_copy(self, argv);
+  Result<void> copied = execute_copy(self, argv);
+  // Where memory files may not be executed (vm.memfd_noexec), a read-only mount has to do.
+  if (is_readonly(self)) return {};
+  const Result<UniqueFd> mount = readonly_mount_of_self();
+  if (!mount.ok()) return copied;
+  return with_context(execute(*mount, argv), "protect our own executable");
 }
 
 }  // namespace ctr

@@ -23,7 +23,8 @@ Result<void> protect_self(char* const* argv);
 
 // True in a process that runs from a sealed copy in memory already.
 bool is_escaped();
-// protect_self(), by the copy only: /proc/PID/exe reads "/memfd:ctrtool (deleted)".
+// protect_self(), by the copy: /proc/PID/exe reads "/memfd:ctrtool (deleted)". Only where memory
+// files may not be executed it is the read-only mount.
 Result<void> escape_to_memfd(char* const* argv);
 
 }  // namespace ctr

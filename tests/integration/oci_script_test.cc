@@ -131,6 +131,57 @@ OCI_TEST(OciScript, LinksDevicesAndReadonlyRoot) {
   expect_same_output(bundle);
 }
 
+// The kinds whose namespace is not ours.
+std::set<std::string> new_kinds(const std::string& links) {
+  std::set<std::string> kinds;
+  for (const std::string& link : support::lines_of(links)) {
+    const std::string kind = link.substr(0, link.find(':'));
+    if (support::link_target("/proc/self/ns/" + kind) != link) kinds.insert(kind);
+  }
+  return kinds;
+}
+
+OCI_TEST(OciScript, NamespacesOfTheSameKinds) {
+  const std::string show =
+      "for n in cgroup ipc mnt net pid time user uts; do readlink /proc/self/ns/$n; done";
+  const auto compare = [&](Bundle& bundle, const std::set<std::string>& wanted) {
+    bundle.shell(show);
+    const Outcome by_runtime = support::run_bundle(bundle);
+    const Outcome by_script = run_script(bundle);
+    EXPECT_EQ(new_kinds(by_runtime.out), wanted) << by_runtime.err;
+    EXPECT_EQ(new_kinds(by_script.out), wanted) << by_script.err;
+  };
+  Bundle all;
+  all.set("/linux/namespaces",
+          R"([{"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"},
+              {"type": "network"}, {"type": "cgroup"}, {"type": "time"}])");
+  compare(all, {"cgroup", "ipc", "mnt", "net", "pid", "time", "uts"});
+  Bundle few;
+  few.set("/linux/namespaces", R"([{"type": "pid"}, {"type": "mount"}])");
+  few.remove("/hostname");
+  compare(few, {"mnt", "pid"});
+  Bundle mapped;
+  mapped.map_ids(100000, 1000);
+  ::chmod(mapped.path().c_str(), 0755);
+  mapped.shell(show);
+  EXPECT_EQ(new_kinds(run_script(mapped).out), new_kinds(support::run_bundle(mapped).out));
+  EXPECT_TRUE(new_kinds(run_script(mapped).out).contains("user"));
+}
+
+OCI_TEST(OciScript, OwnersModesAndKindsOfFiles) {
+  support::make_directories("/tmp/data/d");
+  support::write_file("/tmp/data/f", "x", 0640);
+  ASSERT_EQ(::chown("/tmp/data/f", 5, 6), 0);
+  Bundle bundle;
+  bundle.bind("/tmp/data", "/data", "[\"rbind\", \"rw\", \"noexec\"]");
+  bundle.shell(
+      "stat -c '%n %F %a %u %g' / /data /data/* /tmp /dev /dev/shm /dev/pts /proc /sys; "
+      "stat -c '%n %F %a %t:%T' /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty; "
+      "readlink /dev/fd /dev/stdin /dev/stdout /dev/stderr; cat /data/f; echo; ls -a / /data; "
+      "grep ' /data ' /proc/mounts | grep -o noexec");
+  expect_same_output(bundle);
+}
+
 OCI_TEST(OciScript, SaysWhatHasNoEquivalentAndCannotBeBrokenOutOf) {
   Bundle bundle;
   bundle.set("/hooks", R"({"prestart": [{"path": "/bin/true"}]})");

@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# tests/bench/run.sh [-n ROUNDS] [-p PEERS] [-o DIRECTORY] [ONLY...]
+# tests/bench/run.sh [-n ROUNDS] [-p PEERS] [-c] [-o DIRECTORY] [ONLY...]
 #
 # Compares ocictr with PEERS (default: "crun runc", the system's) and with the bare floor
 # (bench/floor.cc), taking turns, and prints a table: the time of ocictr, minimum and median, and how
 # many times as long each other one takes (of minimums / of medians). ONLY: these rows (run podman
-# cold create exec state list many binds memory thousand instructions picture). With -o the table,
-# table.md, and the picture of where the time of a `run` goes, start.svg, are left in DIRECTORY.
-# Everything else is cleaned up.
+# cold create exec state list many binds memory thousand instructions picture). With -c times are
+# those of the processors, of all processes that the command waits for: of use where other load
+# disturbs the clock, but waiting (for a grace period of RCU, say) is not in them. With -o the table,
+# table.md, and the picture of where the time of a `run` goes, start.svg, are left in DIRECTORY,
+# which is not below /tmp. Everything else is cleaned up.
 # Uses the build in build/ (or OCICTR and OCICTR_TOOLS); needs root, crun, runc, podman, jq, valgrind.
 set -u
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
@@ -23,16 +25,18 @@ if [ "${1:-}" != --inside ]; then exec "$tools/sandbox" "$0" --inside "$@"; fi
 shift
 . "$here/common.sh"
 
-rounds=40 peers="crun runc" output=
-while getopts n:p:o: option; do
+rounds=40 peers="crun runc" output= clock=
+while getopts n:p:co: option; do
   case $option in
     n) rounds=$OPTARG ;;
     p) peers=$OPTARG ;;
+    c) clock=-c ;;
     o) output=$OPTARG ;;
     *) exit 2 ;;
   esac
 done
 shift $((OPTIND - 1))
+[ -z "$output" ] || [ -d "$output" ] || { echo "$output: no directory, or below /tmp, which is private here" >&2; exit 2; }
 only=" $* "
 wanted() { case "$only" in "  " | *" $1 "*) true ;; *) false ;; esac; }
 
@@ -77,7 +81,7 @@ each() {
     echo "$1" | sed -e "s|R |$(command_of "$name") |g" -e "s|N|$name|g"
   done
 }
-alternate() { "$tools/alternate" "$@"; }
+alternate() { "$tools/alternate" $clock "$@"; }
 
 make_rootfs || { echo "busybox-static is not installed" >&2; exit 1; }
 for name in $names; do

@@ -46,6 +46,11 @@ Result<void> choose_cgroupfs(Draft& draft) {
   return {};
 }
 
+std::string unit_path(const ctr::ScopeName& name) {
+  if (name.unit.ends_with(".slice")) return ctr::slice_path(name.unit);
+  return ctr::slice_path(name.slice) + "/" + name.unit;
+}
+
 // Only the user's own manager is there for those who are not root on the host.
 Result<void> choose_scope(Draft& draft) {
   const ctr::CgroupLayout& layout = draft.cgroups;
@@ -59,11 +64,10 @@ Result<void> choose_scope(Draft& draft) {
       "/linux/cgroupsPath");
   ctr::Systemd manager = TRY(ctr::Systemd::connect(scope.instance));
   const std::string root = TRY(manager.cgroup_root());
-  const std::string slice = root + ctr::slice_path(scope.name.slice);
-  ctr::CgroupRecord record =
-      TRY_CTX(ctr::Cgroup::survey(layout, slice + "/" + scope.name.unit), "/linux/cgroupsPath");
+  const std::string unit = root + unit_path(scope.name);
+  ctr::CgroupRecord record = TRY_CTX(ctr::Cgroup::survey(layout, unit), "/linux/cgroupsPath");
   // The slices above it are systemd's in every hierarchy.
-  const auto above = static_cast<unsigned>(std::count(slice.begin(), slice.end(), '/'));
+  const auto above = static_cast<unsigned>(std::count(unit.begin(), unit.end(), '/') - 1);
   for (const ctr::CgroupHierarchy& hierarchy : layout.hierarchies)
     record.existed[hierarchy.name] = above;
   draft.translate.cgroup = std::move(record);

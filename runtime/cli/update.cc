@@ -164,6 +164,18 @@ Result<bool> tell_systemd(const ContainerState& state, const ctr::CgroupResource
   return true;
 }
 
+// On v1 systemd has just written the device rules too, as far as it has words for them.
+Result<ctr::CgroupResources> with_devices(ctr::CgroupResources limits, const Container& container,
+                                          const ctr::HostFacts& facts) {
+  const ctr::CgroupLayout layout = TRY(ctr::discover_cgroups());
+  const ctr::CgroupHierarchy* const devices = layout.find("devices");
+  const bool v1 = devices != nullptr && devices->version == ctr::CgroupVersion::V1;
+  if (limits.devices.has_value() || !v1) return limits;
+  const Spec spec = TRY(load_spec(container.dir));
+  limits.devices = translate_resources(spec.linux_.resources, facts).devices;
+  return limits;
+}
+
 Result<void> update_container(const CommandContext& context, const std::string& id,
                               const Resources& resources) {
   const ContainerDir dir = TRY(StateRoot(state_root(context.options)).open(id));
@@ -174,10 +186,12 @@ Result<void> update_container(const CommandContext& context, const std::string& 
   ctr::Cgroup cgroup = TRY(open_cgroup(container.state));
   if (cgroup.places().empty())
     return make_error(Kind::Unsupported, "container %s has no cgroup", ctr::quote(id).c_str());
-  const ctr::CgroupResources limits = translate_update(resources, facts);
+  ctr::CgroupResources limits = translate_update(resources, facts);
   TRY(cgroup.apply(limits, ctr::CgroupStage::Update));
   const bool told = TRY(tell_systemd(container.state, limits));
-  return told ? cgroup.apply(limits, ctr::CgroupStage::Update) : Result<void>();
+  if (!told) return {};
+  const ctr::CgroupResources all = TRY(with_devices(std::move(limits), container, facts));
+  return cgroup.apply(all, ctr::CgroupStage::Update);
 }
 
 }  // namespace

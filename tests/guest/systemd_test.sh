@@ -73,6 +73,75 @@ t_exec_into_a_divided_cgroup() {
   expect 0 "$OCICTR" delete -f divided
   not_there octest-divided.scope
 }
+# What engines and users may set has its property, and the files have the last word.
+t_all_limits_are_properties() {
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:props" | .linux.resources = {
+    memory: {limit: 67108864, reservation: 33554432, swap: 134217728},
+    cpu: {idle: 1, cpus: "1", mems: "0"}, pids: {limit: 30},
+    unified: {"memory.high": "50331648", "memory.min": "1048576"}}' sleep 100
+  expect 0 runtime run -d -b "$work/b" props
+  unit=octest-props.scope
+  expect 0 sh -c "$manager show -p MemoryMax -p MemoryLow -p MemorySwapMax -p MemoryHigh -p MemoryMin \
+    -p CPUWeight -p AllowedCPUs -p AllowedMemoryNodes -p TasksMax $unit | sort"
+  is "AllowedCPUs=1
+AllowedMemoryNodes=0
+CPUWeight=idle
+MemoryHigh=50331648
+MemoryLow=33554432
+MemoryMax=67108864
+MemoryMin=1048576
+MemorySwapMax=67108864
+TasksMax=30"
+  dir=$(cgroup_of "$("$OCICTR" state props | jq .pid)")
+  expect 0 $manager daemon-reload
+  expect 0 cat "$dir/cpu.idle"
+  is 1
+  echo '{"cpu": {"idle": 0, "shares": 1024}, "pids": {"limit": 31}}' >"$work/update"
+  expect 0 "$OCICTR" update -r "$work/update" props
+  expect 0 $manager daemon-reload
+  expect 0 sh -c "cat '$dir/cpu.idle' '$dir/cpu.weight' '$dir/pids.max'"
+  is "0
+100
+31"
+  expect 0 property TasksMax $unit
+  is 31
+  expect 0 "$OCICTR" delete -f props
+  not_there $unit
+}
+# A slice takes no processes from systemd; ocictr puts them in, where it may.
+t_a_slice_as_unit() {
+  bundle "$work/b" '.linux.cgroupsPath = "system.slice::octest-pod.slice"
+    | .linux.resources = {memory: {limit: 67108864}}' sleep 100
+  if [ "$(id -u)" != 0 ]; then
+    expect 1 runtime run -d -b "$work/b" pod
+    not_there octest-pod.slice
+    return
+  fi
+  expect 0 runtime run -d -b "$work/b" pod
+  dir=$(cgroup_of "$("$OCICTR" state pod | jq .pid)")
+  case $dir in /sys/fs/cgroup/octest.slice/octest-pod.slice) ;; *) fail "it is in $dir" ;; esac
+  expect 0 property MemoryMax octest-pod.slice
+  is 67108864
+  expect 0 cat "$dir/memory.max"
+  is 67108864
+  expect 0 "$OCICTR" exec pod true
+  expect 1 runtime run -b "$work/b" pod2
+  expect 0 "$OCICTR" delete -f pod
+  [ ! -e "$dir" ] || fail "$dir is still there"
+}
+# For systemds that know v1 only: the named hierarchy, which the host has mounted.
+t_v1_is_forced() {
+  [ "$(id -u)" = 0 ] || return 0
+  mkdir -p /tmp/systemd
+  expect 0 mount -t cgroup cgroup /tmp/systemd -o none,name=systemd,xattr
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:old" | del(.linux.resources)
+    | .annotations = {"run.oci.systemd.force_cgroup_v1": "/sys/fs/cgroup"}
+    | (.mounts[] | select(.type == "cgroup") | .options) -= ["ro"]' \
+    sh -c 'grep " /sys/fs/cgroup " /proc/mounts; ls /sys/fs/cgroup'
+  expect 0 runtime run -b "$work/b" old
+  says name=systemd tasks
+  expect 0 umount /tmp/systemd
+}
 t_again_under_the_same_name() {
   bundle "$work/b" '.linux.cgroupsPath = ":octest:again" | del(.linux.resources)' sleep 100
   for _ in 1 2; do

@@ -29,9 +29,10 @@ TEST(ScopeName, SlicePrefixAndName) {
 }
 
 TEST(ScopeName, Refused) {
-  for (const char* bad : {"/a/b", "a", "a:b", "a.slice:b:", "a.slice:b:c:d", "a:b:c", ".slice:b:c",
-                          "-a.slice:b:c", "a-.slice:b:c", "a--b.slice:b:c", "../a.slice:b:c",
-                          "a/b.slice:b:c", "a b.slice:b:c", "a@b.slice:b:c", "a.slice:b:pod.slice"})
+  for (const char* bad :
+       {"/a/b", "a", "a:b", "a.slice:b:", "a.slice:b:c:d", "a:b:c", ".slice:b:c", "-a.slice:b:c",
+        "a-.slice:b:c", "a--b.slice:b:c", "../a.slice:b:c", "a/b.slice:b:c", "a b.slice:b:c",
+        "a@b.slice:b:c", "a.slice:b:-.slice", "a.slice:b:pod-.slice", "a:b:pod.slice"})
     EXPECT_THAT(name_of(bad), HasSubstr("error: ")) << bad;
   EXPECT_THAT(name_of("a.slice:b:" + std::string(300, 'n')), HasSubstr("too long"));
   // What would leave the slice is only a strange name.
@@ -42,6 +43,17 @@ TEST(ScopeName, SlicesAreInsideEachOther) {
   EXPECT_EQ(slice_path("-.slice"), "");
   EXPECT_EQ(slice_path("a.slice"), "/a.slice");
   EXPECT_EQ(slice_path("a-b-c.slice"), "/a.slice/a-b.slice/a-b-c.slice");
+}
+
+TEST(ScopeName, ASliceIsAUnitOfItsOwn) {
+  EXPECT_EQ(name_of("a.slice:ignored:pod-x.slice"), "a.slice pod-x.slice");
+  EXPECT_EQ(name_of("::pod.slice"), " pod.slice");
+  std::vector<std::string> names;
+  for (const UnitProperty& property : scope_properties({"a.slice", "pod-x.slice"}, "of the test"))
+    names.push_back(property.name);
+  EXPECT_THAT(names,
+              ElementsAre("Description", "Wants", "MemoryAccounting", "CPUAccounting",
+                          "IOAccounting", "TasksAccounting", "DefaultDependencies", "CollectMode"));
 }
 
 std::vector<std::string> words(const std::vector<UnitProperty>& properties) {
@@ -71,6 +83,63 @@ TEST(LimitProperties, OfV2) {
                   "CPUQuotaPeriodUSec=uint64 200000", "CPUQuotaPerSecUSec=uint64 250000",
                   "AllowedCPUs=[byte 1, 6]", "AllowedMemoryNodes=[byte 1]", "TasksMax=uint64 7",
                   "IOWeight=uint64 " + std::to_string(io_weight_from_blkio(500))));
+}
+
+TEST(LimitProperties, OfDevices) {
+  CgroupResources limits;
+  limits.blockIO.weightDevice = {{8, 0, 10, {}}, {8, 16, {}, {}}};
+  limits.blockIO.throttleReadBpsDevice = {{8, 0, 1000}};
+  limits.blockIO.throttleWriteBpsDevice = {{8, 0, 0}};
+  limits.blockIO.throttleReadIOPSDevice = {{8, 0, 3}, {8, 16, 4}};
+  limits.unified = {{"io.weight", "default 50\n8:1 70\n8:2 word"}};
+  EXPECT_THAT(words(limit_properties(limits, CgroupVersion::V2)),
+              ElementsAre("IODeviceWeight=[(\"/dev/block/8:0\", uint64 1), "
+                          "(\"/dev/block/8:1\", 70)]",
+                          "IOReadBandwidthMax=[(\"/dev/block/8:0\", uint64 1000)]",
+                          "IOWriteBandwidthMax=[(\"/dev/block/8:0\", uint64 18446744073709551615)]",
+                          "IOReadIOPSMax=[(\"/dev/block/8:0\", uint64 3), "
+                          "(\"/dev/block/8:16\", 4)]",
+                          "IOWeight=uint64 50"));
+  EXPECT_THAT(
+      words(limit_properties(limits, CgroupVersion::V1)),
+      ElementsAre("BlockIODeviceWeight=[(\"/dev/block/8:0\", uint64 10)]",
+                  "BlockIOReadBandwidth=[(\"/dev/block/8:0\", uint64 1000)]",
+                  "BlockIOWriteBandwidth=[(\"/dev/block/8:0\", uint64 18446744073709551615)]"));
+}
+
+// Or systemd, which rewrites the files of v1, would open what is closed.
+TEST(LimitProperties, OfDeviceRulesOnV1) {
+  CgroupResources limits;
+  limits.devices = {{{false, DeviceKind::All, {}, {}, kDeviceAll},
+                     {true, DeviceKind::Char, {}, {}, kDeviceMknod},
+                     {true, DeviceKind::Char, 1, 3, kDeviceAll},
+                     {true, DeviceKind::Char, 136, {}, kDeviceRead | kDeviceWrite},
+                     {true, DeviceKind::Block, {}, 7, kDeviceRead}}};
+  EXPECT_THAT(words(limit_properties(limits, CgroupVersion::V2)), IsEmpty());
+  EXPECT_THAT(words(limit_properties(limits, CgroupVersion::V1)),
+              ElementsAre("DevicePolicy=\"strict\"",
+                          "DeviceAllow=[(\"char-*\", \"m\"), (\"/dev/char/1:3\", \"rwm\"), "
+                          "(\"char-136\", \"rw\")]"));
+  limits.devices = {{{true, DeviceKind::All, {}, {}, kDeviceAll}}};
+  EXPECT_THAT(words(limit_properties(limits, CgroupVersion::V1)), IsEmpty());
+}
+
+TEST(LimitProperties, IdleIsAWeightOfZero) {
+  CgroupResources limits;
+  limits.cpu.shares = 1024;
+  limits.cpu.idle = 1;
+  EXPECT_THAT(words(limit_properties(limits, CgroupVersion::V2)),
+              ElementsAre("CPUWeight=uint64 0"));
+  limits.cpu.idle = 0;
+  EXPECT_THAT(words(limit_properties(limits, CgroupVersion::V2)),
+              ElementsAre("CPUWeight=uint64 " + std::to_string(cpu_weight_from_shares(1024))));
+  limits.cpu.shares.reset();
+  EXPECT_THAT(words(limit_properties(limits, CgroupVersion::V2)),
+              ElementsAre("CPUWeight=uint64 18446744073709551615"));
+  limits.cpu.idle.reset();
+  limits.unified = {{"cpu.idle", "1"}};
+  EXPECT_THAT(words(limit_properties(limits, CgroupVersion::V2)),
+              ElementsAre("CPUWeight=uint64 0"));
 }
 
 TEST(LimitProperties, OfV1) {

@@ -24,9 +24,13 @@ Result<void> run(const OpenCgroup& op, Context& ctx) {
 
 Result<void> run(const StartScope& op, Context& ctx) {
   Systemd manager = TRY(Systemd::connect(op.instance));
-  TRY(manager.start_scope(op.unit, op.properties, ctx.child));
+  const bool slice = op.unit.ends_with(".slice");
+  TRY(manager.start_scope(op.unit, op.properties, slice ? 0 : ctx.child));
   ctx.scope = StartedScope{std::move(manager), op.unit};
   ctx.cgroup.emplace(TRY(Cgroup::adopt(*ctx.cgroup_layout, op.record)));
+  // systemd puts processes into scopes only. The v1 hierarchies the child joins itself.
+  if (slice && ctx.cgroup->v2_dir().valid())
+    TRY(sys::write_file_at(ctx.cgroup->v2_dir(), "cgroup.procs", std::to_string(ctx.child)));
   return {};
 }
 

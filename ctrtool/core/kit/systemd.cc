@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctrtool/core/kit/systemd.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <utility>
 
+#include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
 
 namespace ctr {
@@ -61,6 +63,39 @@ DbusValue as_dbus(const std::vector<UnitProperty>& properties) {
   return DbusValue::array("(sv)", std::move(list));
 }
 
+// A string of the manager's; `get` is addressed to it.
+Result<std::string> manager_property(Dbus& dbus, DbusMessage get, const char* name) {
+  get.interface = "org.freedesktop.DBus.Properties";
+  get.member = "Get";
+  get.body = {DbusValue::string(kManager), DbusValue::string(name)};
+  const std::vector<DbusValue> answer = TRY_CTX(dbus.call(std::move(get)), "systemd");
+  if (answer.size() != 1 || answer[0].type != "v" || answer[0].parts[0].type != "s")
+    return make_error(Kind::System, "systemd: %s is not a string", name);
+  return answer[0].parts[0].text;
+}
+
+// "252.39-1~deb12u1"; 0 if there is no number in it.
+unsigned version_number(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_of("0123456789"), text.size()));
+  const Result<unsigned> number =
+      parse_number<unsigned>(text.substr(0, text.find_first_not_of("0123456789")));
+  return number.ok() ? *number : 0;
+}
+
+// A weight of 0 is an error to systemds that know no idle cgroups; the file says it anyway.
+Result<std::vector<UnitProperty>> known_properties(Dbus& dbus, DbusMessage get,
+                                                   std::vector<UnitProperty> properties) {
+  constexpr unsigned kKnowsIdle = 252;
+  const auto is_idle = [](const UnitProperty& property) {
+    return property.name == "CPUWeight" && property.value.number == 0;
+  };
+  if (std::none_of(properties.begin(), properties.end(), is_idle)) return properties;
+  const Result<std::string> version = manager_property(dbus, std::move(get), "Version");
+  if (!version.ok()) return version.error();
+  if (version_number(*version) < kKnowsIdle) std::erase_if(properties, is_idle);
+  return properties;
+}
+
 // JobRemoved: number, job, unit, result.
 bool is_end_of(const DbusMessage& signal, const std::string& job) {
   return signal.body.size() == 4 && signal.body[1].text == job && signal.body[3].type == "s";
@@ -102,14 +137,9 @@ DbusMessage Systemd::manager_call(const char* member, std::vector<DbusValue> bod
 }
 
 Result<std::string> Systemd::cgroup_root() {
-  DbusMessage message =
-      manager_call("Get", {DbusValue::string(kManager), DbusValue::string("ControlGroup")});
-  message.interface = "org.freedesktop.DBus.Properties";
-  const std::vector<DbusValue> answer = TRY_CTX(dbus_.call(std::move(message)), "systemd");
-  if (answer.size() != 1 || answer[0].type != "v" || answer[0].parts[0].type != "s")
-    return make_error(Kind::System, "systemd: ControlGroup is not a string");
-  const std::string& path = answer[0].parts[0].text;
-  return path == "/" ? std::string() : path;
+  Result<std::string> path = manager_property(dbus_, manager_call("Get", {}), "ControlGroup");
+  if (path.ok() && *path == "/") path->clear();
+  return path;
 }
 
 Result<void> Systemd::run_job(DbusMessage message, const std::string& unit) {
@@ -128,7 +158,8 @@ Result<void> Systemd::run_job(DbusMessage message, const std::string& unit) {
 
 Result<void> Systemd::start_scope(const std::string& unit, std::vector<UnitProperty> properties,
                                   pid_t process) {
-  properties.push_back({"PIDs", processes(process)});
+  if (process > 0) properties.push_back({"PIDs", processes(process)});
+  properties = TRY(known_properties(dbus_, manager_call("Get", {}), std::move(properties)));
   const DbusMessage message =
       manager_call("StartTransientUnit", {DbusValue::string(unit), DbusValue::string("fail"),
                                           as_dbus(properties), DbusValue::array("(sa(sv))", {})});
@@ -160,10 +191,13 @@ Result<void> Systemd::attach(const std::string& unit, const std::string& below, 
 Result<void> Systemd::set_properties(const std::string& unit,
                                      const std::vector<UnitProperty>& properties) {
   constexpr bool kRuntime = true;  // until the next boot
-  TRY_CTX(dbus_.call(manager_call(
-              "SetUnitProperties",
-              {DbusValue::string(unit), DbusValue::boolean(kRuntime), as_dbus(properties)})),
-          "systemd: properties of %s", quote(unit).c_str());
+  const std::vector<UnitProperty> known =
+      TRY(known_properties(dbus_, manager_call("Get", {}), properties));
+  if (known.empty()) return {};
+  TRY_CTX(
+      dbus_.call(manager_call("SetUnitProperties", {DbusValue::string(unit),
+                                                    DbusValue::boolean(kRuntime), as_dbus(known)})),
+      "systemd: properties of %s", quote(unit).c_str());
   return {};
 }
 

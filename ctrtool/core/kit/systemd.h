@@ -19,8 +19,8 @@ class Systemd {
 
   // The manager's own cgroup, below which all of its units are: "" for the root.
   Result<std::string> cgroup_root();
-  // Makes the scope with one process in it, and returns when it is there. Kind::Exists: there is a
-  // unit of that name. When it fails, no unit remains.
+  // Makes the scope with one process in it, or a slice (process 0: none), and returns when it is
+  // there. Kind::Exists: there is a unit of that name. When it fails, no unit remains.
   Result<void> start_scope(const std::string& unit, std::vector<UnitProperty> properties,
                            pid_t process);
   Result<void> set_properties(const std::string& unit, const std::vector<UnitProperty>& properties);

@@ -176,7 +176,8 @@ const char* manager(SystemdInstance instance) {
   return instance == SystemdInstance::User ? "the user's systemd" : "systemd";
 }
 Named show(const StartScope& op) {
-  std::string text = strf("%s: scope %s for cgroup %s", manager(op.instance),
+  const char* const kind = op.unit.ends_with(".slice") ? "slice" : "scope";
+  std::string text = strf("%s: %s %s for cgroup %s", manager(op.instance), kind,
                           quote(op.unit).c_str(), quote(op.record.path).c_str());
   for (const UnitProperty& property : op.properties)
     text += ", " + property.name + "=" + dbus_text(property.value);

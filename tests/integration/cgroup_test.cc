@@ -354,6 +354,34 @@ NS_TEST(Cgroup, TheLoserOfARaceDestroysNothing) {
   });
 }
 
+// The kernel shares real time out from above, and a new cgroup has none.
+NS_TEST(Cgroup, RealTimeIsGivenToTheParentsThatWereMadeForIt) {
+  on_each_layout([](const CgroupLayout& layout, const std::string& top) {
+    const ctr::CgroupHierarchy* cpu = layout.find("cpu");
+    if (cpu == nullptr || cpu->version != CgroupVersion::V1) return;
+    if (!support::path_exists(cpu->mountpoint + "/cpu.rt_runtime_us")) return;
+    Cgroup first = make(layout, top + "/a/first");
+    Cgroup second = make(layout, top + "/a/second");
+    CgroupResources limits;
+    limits.cpu.realtimePeriod = 1000000;
+    limits.cpu.realtimeRuntime = 2000;
+    ASSERT_OK(first.apply(limits));
+    ASSERT_OK(second.apply(limits));
+    const auto runtime_of = [&](const std::string& path) {
+      return support::read_file(cpu->mountpoint + path + "/cpu.rt_runtime_us");
+    };
+    EXPECT_EQ(runtime_of(top + "/a/second"), "2000\n");
+    EXPECT_EQ(runtime_of(top + "/a"), "4000\n");
+    EXPECT_EQ(runtime_of(top), "4000\n");
+    limits.cpu.realtimeRuntime = 3000;
+    ASSERT_OK(second.apply(limits, CgroupStage::Update));
+    EXPECT_EQ(runtime_of(top + "/a"), "5000\n");
+    ASSERT_OK(first.remove());
+    ASSERT_OK(second.remove());
+    EXPECT_THAT(directories(layout, top), IsEmpty());
+  });
+}
+
 NS_TEST(Cgroup, FreezesAndThaws) {
   on_each_layout([](const CgroupLayout& layout, const std::string& path) {
     if (layout.find("freezer") == nullptr) return;

@@ -17,11 +17,6 @@
 namespace ctr {
 namespace {
 
-// Marks a directory that some container's creation made on the way to its own, so that whichever
-// container leaves last may remove it, and not only the one that came first. (Kernfs keeps extended
-// attributes on v1 and v2.)
-constexpr const char* kMadeMark = "user.ocictr.parent";
-
 // Enabled for every container where the kernel offers them on v2, limits or not: statistics come
 // from them.
 constexpr std::string_view kUsualControllers[] = {"cpu", "cpuset", "io", "memory", "pids"};
@@ -93,8 +88,7 @@ Result<void> make_parents(const std::string& mountpoint, const std::vector<std::
     if (there) continue;
     const Result<void> made = sys::mkdirat(kCwd, dir, 0755);
     if (!made.ok() && made.error().code != EEXIST) return made.error();
-    // Without a mark it may be left over, empty; no reason to fail.
-    if (made.ok()) static_cast<void>(sys::setxattr(dir, kMadeMark, "1"));
+    if (made.ok()) mark_made_parent(dir);
   }
   return {};
 }
@@ -215,9 +209,9 @@ void remove_parents(const Cgroup::Place& place, const std::vector<std::string>& 
   for (std::size_t depth = steps.size() - 1; depth > 0; --depth) {
     const std::string dir = place.hierarchy.mountpoint + steps[depth - 1];
     if (depth <= place.existed) {
-      const Result<std::optional<std::string>> mark = sys::getxattr(dir, kMadeMark);
-      const bool ours = mark.ok() && mark->has_value();
-      if (!ours && (mark.ok() || mark.error().code != ENOENT)) return;
+      const Result<bool> ours = is_made_parent(dir);
+      const bool gone = !ours.ok() && ours.error().code == ENOENT;
+      if (!gone && (!ours.ok() || !*ours)) return;
     }
     if (!remove_cgroup(dir).ok()) return;
   }

@@ -162,6 +162,57 @@ Result<void> check_memory_use(const Cgroup::Place* memory, const MemoryLimits& l
                     static_cast<long long>(limit), static_cast<unsigned long long>(used));
 }
 
+// --- real time on v1 -----------------------------------------------------------------------------
+
+Result<std::int64_t> realtime_of(const std::string& dir) {
+  const std::string text = TRY(read_cgroup_file(dir, "cpu.rt_runtime_us"));
+  if (text.empty()) return std::int64_t{0};
+  return parse_number<std::int64_t>(text);
+}
+
+// What the cgroups below have together, `except` left out.
+Result<std::int64_t> realtime_below(const std::string& dir, const std::string& except) {
+  std::int64_t sum = 0;
+  const std::vector<std::string> children = TRY(child_cgroups(dir));
+  for (const std::string& child : children) {
+    const std::int64_t given = TRY(realtime_of(child));
+    if (child != except) sum += std::max<std::int64_t>(given, 0);
+  }
+  return sum;
+}
+
+// A cgroup gets real time only out of what the one above has, all children together. One that was
+// made on the way to a container's has none until somebody gives it some, from the top down.
+Result<void> share_realtime(const Cgroup::Place* place, const std::string& path,
+                            const CpuLimits& cpu) {
+  if (place == nullptr || place->hierarchy.version != CgroupVersion::V1) return {};
+  if (cpu.realtimeRuntime.value_or(0) <= 0) return {};
+  std::vector<std::pair<std::string, std::int64_t>> parents;  // what they need
+  std::int64_t needed = *cpu.realtimeRuntime;
+  const std::vector<std::string> steps = cgroup_steps(path);
+  for (std::size_t i = steps.size() - 1; i > 0; --i) {
+    const std::string dir = place->hierarchy.mountpoint + steps[i - 1];
+    const Result<bool> made = is_made_parent(dir);
+    if (!made.ok() || !*made) break;
+    const std::int64_t others = TRY(realtime_below(dir, place->hierarchy.mountpoint + steps[i]));
+    needed += others;
+    parents.emplace_back(dir, needed);
+  }
+  for (auto parent = parents.rbegin(); parent != parents.rend(); ++parent) {
+    const auto& [dir, runtime] = *parent;
+    const std::int64_t present = TRY(realtime_of(dir));
+    if (present >= runtime) continue;
+    if (cpu.realtimePeriod.value_or(0) != 0 && present == 0)
+      TRY_CTX(
+          sys::write_file_at(kCwd, dir + "/cpu.rt_period_us",
+                             strf("%llu", static_cast<unsigned long long>(*cpu.realtimePeriod))),
+          "resources/cpu/realtimePeriod");
+    TRY_CTX(sys::write_file_at(kCwd, dir + "/cpu.rt_runtime_us", std::to_string(runtime)),
+            "resources/cpu/realtimeRuntime");
+  }
+  return {};
+}
+
 // The usual controllers are enabled when the cgroup is made; hugetlb, rdma and what "unified" names
 // only when somebody wants them.
 Result<void> enable_for(const std::vector<CgroupWrite>& writes,
@@ -214,6 +265,7 @@ Result<void> Cgroup::apply(const CgroupResources& resources, CgroupStage stage) 
     std::move(changes.begin(), changes.end(), std::back_inserter(writes));
   }
   TRY(enable_for(writes, places_, record_.path));
+  TRY(share_realtime(find("cpu"), record_.path, resources.cpu));
   Applier applier(places_, stage);
   TRY(applier.run(writes, resources.devices_if_permitted));
   if (devices != nullptr && !v1_devices) {

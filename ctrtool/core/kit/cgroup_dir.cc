@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
@@ -14,6 +15,8 @@
 
 namespace ctr {
 namespace {
+
+constexpr const char* kMadeMark = "user.ocictr.parent";
 
 std::int64_t now_us() {
   timespec now{};
@@ -98,6 +101,16 @@ Result<void> remove_cgroup(const std::string& dir) {
   Result<void> removed = sys::unlinkat(kCwd, dir, AT_REMOVEDIR);
   if (!removed.ok() && is_gone(removed.error())) return {};
   return removed;
+}
+
+void mark_made_parent(const std::string& dir) {
+  // Without a mark it may be left over, empty; no reason to fail.
+  static_cast<void>(sys::setxattr(dir, kMadeMark, "1"));
+}
+
+Result<bool> is_made_parent(const std::string& dir) {
+  const std::optional<std::string> mark = TRY(sys::getxattr(dir, kMadeMark));
+  return mark.has_value();
 }
 
 Result<std::string> read_cgroup_file(const std::string& dir, const char* file) {

@@ -27,6 +27,12 @@ Result<std::vector<std::string>> cgroup_tree(const std::string& dir);
 // rmdir, and nothing when it is gone already.
 Result<void> remove_cgroup(const std::string& dir);
 
+// Marks a directory that some container's creation made on the way to its own, so that whichever
+// container leaves last may remove it, and not only the one that came first. (Kernfs keeps extended
+// attributes on v1 and v2.)
+void mark_made_parent(const std::string& dir);
+Result<bool> is_made_parent(const std::string& dir);
+
 // The whole file without the end of line; empty when it, or the cgroup, is gone.
 Result<std::string> read_cgroup_file(const std::string& dir, const char* file);
 // "1" for "populated" in "populated 1\nfrozen 0\n" (or with a tab); empty when there is no such

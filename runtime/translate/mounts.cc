@@ -71,7 +71,9 @@ class MountPlanner {
     }
     id_map_.reset();
     if (!check(mount, *options) || !plan_id_map(mount, *options)) return;
-    if ((options->flags & MS_BIND) != 0 || mount.type == "bind") {
+    if (is_named_hierarchy(mount)) {
+      add_named_hierarchy(mount, *options);
+    } else if ((options->flags & MS_BIND) != 0 || mount.type == "bind") {
       add_bind(mount, *options);
     } else if (mount.type == "cgroup" || mount.type == "cgroup2") {
       add_cgroups(mount, *options);
@@ -192,6 +194,23 @@ class MountPlanner {
         .at = destination_of(mount), .flags = options.flags, .attrs = attrs_of(options)};
     op.own_namespace = find_namespace(work_.spec.linux_, NamespaceType::Cgroup) != nullptr;
     op.v2_only = mount.type == "cgroup2";
+    plan_.mounts.push_back(child_step(op, at_));
+  }
+
+  // crun's annotation, for systemds in a container that know v1 only: at this place, whatever is
+  // asked for there, is v1's named hierarchy. The host has to have it mounted.
+  bool is_named_hierarchy(const Mount& mount) const {
+    const auto found = work_.spec.annotations.find("run.oci.systemd.force_cgroup_v1");
+    return found != work_.spec.annotations.end() && found->second.starts_with('/') &&
+           clean(found->second) == clean(mount.destination);
+  }
+  void add_named_hierarchy(const Mount& mount, const ctr::MountOptions& options) {
+    ctr::MountFs op;
+    op.at = destination_of(mount);
+    op.type = op.source = "cgroup";
+    op.flags = options.flags & ~static_cast<unsigned long>(MS_BIND | MS_REC);
+    op.data = "none,name=systemd,xattr";
+    op.attrs = attrs_of(options);
     plan_.mounts.push_back(child_step(op, at_));
   }
 

@@ -38,7 +38,9 @@ void add_cgroup_limits(Work& work) {
 }
 
 bool is_cgroup_mount(const ctr::Step& step) {
-  return std::holds_alternative<ctr::MountCgroups>(step.op);
+  const auto* const fs = std::get_if<ctr::MountFs>(&step.op);
+  return std::holds_alternative<ctr::MountCgroups>(step.op) ||
+         (fs != nullptr && fs->type == "cgroup");
 }
 
 // Before a cgroup namespace is made, and before cgroups are mounted, the process must be in its

@@ -181,6 +181,13 @@ void add_joined_user(Work& work) {
   if ((flags & CLONE_NEWPID) != 0 || child_enters_pid(work)) add_clone_again(work);
 }
 
+// Rights over a mount namespace are those over the user namespace that owns it.
+void check_joined_mounts(Work& work) {
+  if (work.new_namespace(NamespaceType::User) && work.joined_namespace(NamespaceType::Mount))
+    work.problems.error(pointer_of(work.spec, NamespaceType::Mount).at("path"),
+                        "from a new user namespace a joined mount namespace cannot be changed");
+}
+
 void add_late_user(Work& work) {
   work.parent(Phase::Namespaces, ctr::Clone{0}, Pointer("/linux/namespaces"));
   add_init_attributes(work);
@@ -215,6 +222,7 @@ void add_clone_and_namespaces(Work& work, const MountPlan& mounts) {
   if (work.options.cgroup.has_value() && !work.options.scope.has_value())
     work.parent(Phase::Prepare, ctr::MakeCgroup{*work.options.cgroup},
                 Pointer("/linux/cgroupsPath"));
+  check_joined_mounts(work);
   add_early_parent(work, mounts);
   add_enter_pid(work);
   if (work.joined_namespace(NamespaceType::User)) {

@@ -143,6 +143,24 @@ OCI_TEST(Cgroup, LeftoverProcessesAreKilledOnDelete) {
   EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
 }
 
+OCI_TEST(Cgroup, OneThatIsInUseOrFrozenIsRefused) {
+  Bundle first;
+  first.args({"/bin/guest", "hold"});
+  ASSERT_STATUS(create_bundle(first), 0);
+  Bundle second;
+  second.set("/linux/cgroupsPath", json_string(first.cgroup()));
+  Outcome refused = create_bundle(second);
+  EXPECT_STATUS(refused, 1);
+  EXPECT_TRUE(contains(refused.err, "is not empty")) << refused.err;
+  EXPECT_TRUE(contains(refused.err, "/linux/cgroupsPath")) << refused.err;
+  ASSERT_STATUS(runtime({"pause", first.id()}), 0);
+  second.set("/linux/cgroupsPath", json_string(first.cgroup() + "/below"));
+  refused = create_bundle(second);
+  EXPECT_STATUS(refused, 1);
+  EXPECT_TRUE(contains(refused.err, "is frozen")) << refused.err;
+  EXPECT_STATUS(runtime({"delete", "--force", first.id()}), 0);
+}
+
 OCI_TEST(Cgroup, SubgroupsOfTheContainerAreRemoved) {
   Bundle bundle;
   bundle.args({"/bin/guest", "hold"});

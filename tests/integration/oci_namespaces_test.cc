@@ -256,6 +256,50 @@ OCI_TEST(Roles, WithoutAUserNamespace) { expect_every_role(Role::Absent); }
 OCI_TEST(Roles, WithANewUserNamespace) { expect_every_role(Role::New); }
 OCI_TEST(Roles, WithAJoinedUserNamespace) { expect_every_role(Role::Joined); }
 
+// The mount namespace is looked at from outside: the container may have no /proc. In a user
+// namespace without a mount namespace nothing can be mounted.
+void expect_mount_role(Role user, Role role) {
+  const Holder holder(user == Role::Joined ? CLONE_NEWNS | CLONE_NEWUSER : CLONE_NEWNS);
+  Bundle bundle;
+  if (user != Role::Absent) bundle.map_ids(100000, 65536);
+  bundle.set("/linux/namespaces", R"([{"type":"pid"}])").remove("/hostname");
+  bundle.args({"/bin/guest", "hold"});
+  if (user == Role::New) bundle.set("/linux/namespaces/-", R"({"type":"user"})");
+  if (user == Role::Joined) {
+    bundle.remove("/linux/uidMappings").remove("/linux/gidMappings");
+    join(bundle, "user", holder.path("user"));
+  }
+  if (role == Role::New) bundle.set("/linux/namespaces/-", R"({"type":"mount"})");
+  if (role == Role::Joined) join(bundle, "mount", holder.path("mnt"));
+  if (role == Role::Absent && user != Role::Absent)
+    for (const char* pointer : {"/mounts", "/linux/maskedPaths", "/linux/readonlyPaths"})
+      bundle.remove(pointer);
+  const Outcome outcome = create_bundle(bundle);
+  // The new user namespace's root would have no rights over what is joined.
+  if (user == Role::New && role == Role::Joined) {
+    EXPECT_STATUS(outcome, 1);
+    EXPECT_TRUE(contains(outcome.err, "/linux/namespaces/2/path")) << outcome.err;
+    return;
+  }
+  ASSERT_STATUS(outcome, 0);
+  const std::string found = link_target("/proc/" + std::to_string(pid_of(bundle.id())) + "/ns/mnt");
+  EXPECT_EQ(found == own_namespace("mnt"), role == Role::Absent);
+  EXPECT_EQ(found == link_target(holder.path("mnt")), role == Role::Joined);
+  ASSERT_STATUS(runtime({"start", bundle.id()}), 0);
+  EXPECT_STATUS(runtime({"exec", bundle.id(), "/bin/true"}), 0);
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+}
+
+OCI_TEST(Roles, OfTheMountNamespace) {
+  for (const Role user : {Role::Absent, Role::New, Role::Joined}) {
+    for (const Role role : {Role::Absent, Role::New, Role::Joined}) {
+      SCOPED_TRACE("user " + std::to_string(static_cast<int>(user)) + ", mount " +
+                   std::to_string(static_cast<int>(role)));
+      expect_mount_role(user, role);
+    }
+  }
+}
+
 OCI_TEST(Join, AllOfAnotherContainerInItsUserNamespace) {
   Bundle first;
   first.map_ids(100000, 65536).args({"/bin/guest", "hold"});

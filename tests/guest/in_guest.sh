@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # tests/guest/in_guest.sh FILE USER [NAME...]: runs a test file of this directory in the guest, on
-# the binaries of a build inside the source tree. From ctest: OCICTR, OCICTR_TOOLS.
+# the binaries of a build inside the source tree. From ctest: OCICTR, OCICTR_TOOLS, and LAYOUT: v1 or
+# hybrid boots with systemd's older cgroup hierarchies.
 set -u
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 source=$(cd "$here/../.." && pwd) || exit 1
@@ -19,6 +20,12 @@ if ! why=$(bash "$here/vm" info 2>&1); then
   echo "SKIP: no guest here: $(printf '%s\n' "$why" | tail -n 1)"
   exit 77
 fi
-exec bash "$here/vm" run --user "$user" --timeout "${OCICTR_GUEST_TIMEOUT:-540}" --dir "$source" \
+case ${LAYOUT:-} in
+  v1) kernel='systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=1' ;;
+  hybrid) kernel='systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=0' ;;
+  *) kernel= ;;
+esac
+exec bash "$here/vm" run ${kernel:+--kernel "$kernel"} --env "LAYOUT=${LAYOUT:-v2}" \
+  --user "$user" --timeout "${OCICTR_GUEST_TIMEOUT:-540}" --dir "$source" \
   --env "OCICTR=$(realpath "$runtime")" --env "OCICTR_TOOLS=$(realpath "$tools")" \
   -- sh "$here/$file" "$@"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/applets.h"
+#include "tests/support/files.h"
 #include "tests/support/ns_test.h"
 
 namespace {
@@ -64,6 +65,76 @@ NS_TEST(PidfdCtl, OpensNamespacesOfAProcess) {
                      "test $(readlink /proc/self/fd/$V) = $(readlink /proc/self/ns/net)"})
                 .status,
             0);
+}
+
+NS_TEST(PidfdCtl, Example2AnotherProgramReapsTheChild) {
+  const char* const reap =
+      "import os; print(os.waitid(os.P_PIDFD, int(os.environ['P']), os.WEXITED).si_status)";
+  EXPECT_EQ(ctrtool({"pidfd_ctl", "-c", "exit 3", "-e", "P", "/usr/bin/python3", "-c", reap}).out,
+            "3\n");
+}
+
+NS_TEST(PidfdCtl, BorrowsDescriptorsOfAnotherProcess) {
+  const support::TempDir dir;
+  ASSERT_TRUE(support::write_file(dir / "f", "text"));
+  EXPECT_EQ(shell("sleep 1000 7<" + (dir / "f") +
+                  " & $C pidfd_ctl -n $! -F 7 -E X sh -c 'cat <&$X'; kill $!")
+                .out,
+            "text");
+  EXPECT_EQ(shell("$C pidfd_ctl -n self -F 99 true").status, 255);
+}
+
+NS_TEST(PidfdCtl, SwapsAndPrintsRegisters) {
+  EXPECT_EQ(shell("exec 7</dev/null 8</dev/null; $C pidfd_ctl -1 7 -2 8 -x --print -y --print").out,
+            "r1=8 r2=7 r3=-1\nr1=8 r2=-1 r3=7\n");
+}
+
+NS_TEST(PidfdCtl, FindsParentsOfNamespaces) {
+  EXPECT_EQ(
+      shell("unshare -r sleep 1000 & while test \"$(readlink /proc/$!/ns/user)\" = \"$(readlink "
+            "/proc/self/ns/user)\"; do :; done; $C pidfd_ctl -2 =/proc/$!/ns/user -p -v U sh -c "
+            "'readlink /proc/self/fd/$U'; kill $!")
+          .out,
+      support::link_target("/proc/self/ns/user") + "\n");
+  EXPECT_EQ(ctrtool({"pidfd_ctl", "-2", "=/proc/self/ns/net", "-p", "true"}).status, 255);
+}
+
+NS_TEST(PidfdCtl, ChecksThatAPathIsThere) {
+  EXPECT_EQ(ctrtool({"pidfd_ctl", "-f", "/tmp", "true"}).status, 0);
+  EXPECT_EQ(ctrtool({"pidfd_ctl", "-f", "/tmp/none", "true"}).status, 255);
+}
+
+NS_TEST(PidfdCtl, IgnoresTheEndOfChildrenFromThereOn) {
+  const auto ignored = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "pidfd_ctl");
+    for (const char* word : {"grep", "SigIgn", "/proc/self/status"}) words.emplace_back(word);
+    return ctrtool(words).out;
+  };
+  EXPECT_EQ(ignored({"-I"}), "SigIgn:\t0000000000010000\n");
+  EXPECT_EQ(ignored({"-n", "0"}), "SigIgn:\t0000000000000000\n");
+}
+
+NS_TEST(PidfdCtl, ImproveSignalsAndStatus) {
+  EXPECT_EQ(ctrtool({"pidfd_ctl", "-c", "exec sleep 1000", "--kill", "term", "--wait"}).status,
+            143);
+  EXPECT_EQ(ctrtool({"pidfd_ctl", "-n", "self", "--kill", "nosuch"}).status, 254);
+  EXPECT_EQ(ctrtool({"pidfd_ctl", "-n", "99999999", "true"}).status, 255);
+}
+
+NS_TEST(PidfdCtl, ImproveNumbersAndKinds) {
+  EXPECT_EQ(shell("$C pidfd_ctl -n $$ --pid --pid-env N sh -c 'echo $N'").status, 0);
+  EXPECT_EQ(shell("test $($C pidfd_ctl -n $$ --pid) = $$ && echo same").out, "same\n");
+  EXPECT_EQ(shell("$C pidfd_ctl -n 1 --pid-env N sh -c 'echo $N'").out, "1\n");
+  EXPECT_EQ(ctrtool({"pidfd_ctl", "-n", "self", "--check-pidfd", "true"}).status, 0);
+  EXPECT_EQ(ctrtool({"pidfd_ctl", "-1", "0", "--check-pidfd", "true"}).status, 255);
+  EXPECT_EQ(ctrtool({"pidfd_ctl", "--self", "--namespace", "z", "true"}).status, 254);
+  EXPECT_EQ(ctrtool({"pidfd_ctl", "--self", "--getfd", "x", "true"}).status, 254);
+}
+
+NS_TEST(PidfdCtl, ImproveUnsetRegistersAreRefusedAtOnce) {
+  const support::Outcome refused = ctrtool({"pidfd_ctl", "-v", "X", "-c", "echo started", "true"});
+  EXPECT_EQ(refused.status, 255);
+  EXPECT_EQ(refused.out, "");
 }
 
 }  // namespace

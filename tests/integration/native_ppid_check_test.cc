@@ -78,4 +78,54 @@ NS_TEST(PpidCheck, RefusesBadWordsBeforeAnything) {
   EXPECT_EQ(ctrtool({"ppid_check", "/nonexistent"}).status, 127);
 }
 
+NS_TEST(PpidCheck, WhoWinsWhenASignalIsInTwoLists) {
+  const std::string show = " grep -E 'SigBlk|SigIgn' /proc/self/status";
+  EXPECT_EQ(shell("$C ppid_check -b 10 -u usr1 -i 2 -D int" + show).out,
+            "SigBlk:\t0000000000000200\nSigIgn:\t0000000000000000\n");
+  EXPECT_EQ(shell("$C ppid_check -b usr1 -- $C ppid_check -u usr1" + show).out,
+            "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
+NS_TEST(PpidCheck, ImproveNamesOfSignals) {
+  EXPECT_EQ(
+      shell("$C ppid_check -b RTMIN+1 -b rtmax-1 -b cld -b SIGpoll grep SigBlk /proc/self/status")
+          .out,
+      "SigBlk:\t4000000410010000\n");
+}
+
+// Pending and blocked by the first; the action is there before it is unblocked.
+NS_TEST(PpidCheck, ImproveAPendingSignalMeetsTheAction) {
+  EXPECT_EQ(
+      shell("$C ppid_check -b usr1 -- sh -c 'kill -USR1 $$; exec \"$0\" ppid_check -i usr1 -u usr1 "
+            "echo alive' $C")
+          .out,
+      "alive\n");
+}
+
+NS_TEST(PpidCheck, ImproveTheParentInAVariable) {
+  EXPECT_EQ(shell("export P=$$; $C ppid_check -p /P sh -c 'echo ${P:+kept}'; exit $?").out,
+            "kept\n");
+  EXPECT_EQ(shell("export P=$$; $C ppid_check -p :P sh -c 'echo ${P-gone}'; exit $?").out,
+            "gone\n");
+  EXPECT_EQ(ctrtool({"ppid_check", "-p", "/NOSUCH", "true"}).status, 1);
+}
+
+NS_TEST(PpidCheck, SessionsAndGroups) {
+  EXPECT_EQ(shell("setsid --wait $C ppid_check -s true").status, 2) << "it leads a group";
+  EXPECT_EQ(shell("$C ppid_check -s sh -c 'test $(ps -o sid= -p $$) = $$'; exit $?").status, 0);
+  EXPECT_EQ(shell("$C ppid_check --setpgid sh -c 'test $(ps -o pgid= -p $$) = $$'; exit $?").status,
+            0);
+}
+
+NS_TEST(PpidCheck, PrefixesThatAreNone) {
+  EXPECT_EQ(ctrtool({"ppid_check", "-e", "A=B", "true"}).status, 2);
+}
+
+NS_TEST(PpidCheck, Subreaper) {
+  EXPECT_EQ(shell("$C ppid_check -r sh -c 'sh -c \"sleep 1000 & echo \\$!\" > /tmp/pid; P=$(cat "
+                  "/tmp/pid); test $(ps -o ppid= -p $P) = $$; S=$?; kill $P; exit $S'; exit $?")
+                .status,
+            0);
+}
+
 }  // namespace

@@ -57,4 +57,38 @@ NS_TEST(Renameat2, LeavesAWhiteout) {
   EXPECT_EQ(found.st_rdev, 0U);
 }
 
+NS_TEST(Renameat2, TellsOfConflictsBeforeTheCall) {
+  make_two_files();
+  const support::Outcome both = ctrtool({"renameat2", "-n", "-x", "a", "b"});
+  EXPECT_NE(both.err.find("--exchange goes with"), std::string::npos) << both.err;
+  EXPECT_EQ(read_file("a") + read_file("b"), "AB");
+}
+
+NS_TEST(Renameat2, SaysWhatWasDone) {
+  make_two_files();
+  EXPECT_EQ(ctrtool({"renameat2", "-vx", "a", "b"}).out, "\"a\" <-> \"b\"\n");
+  EXPECT_EQ(ctrtool({"renameat2", "--verbose", "a", "c"}).out, "\"a\" -> \"c\"\n");
+}
+
+NS_TEST(Renameat2, Example6LiveDirectoriesAreNeverMissing) {
+  make_two_files();
+  support::make_directories("site");
+  support::make_directories("site.new");
+  ASSERT_TRUE(write_file("site/index", "old") && write_file("site.new/index", "new"));
+  const support::Outcome outcome = support::shell(
+      "cd /tmp; (while test ! -e stop; do test -e site/index || echo missing; done) & i=0; while "
+      "test $i "
+      "-lt 40; do $C renameat2 -x site site.new || exit; i=$((i+1)); done; touch stop; wait");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+}
+
+NS_TEST(Renameat2, SourceIsRelativeToADirectory) {
+  make_two_files();
+  support::make_directories("dir");
+  ASSERT_TRUE(write_file("dir/c", "C"));
+  EXPECT_EQ(support::shell("cd /tmp; exec 5<dir; export D=5; $C renameat2 -s /D c cc").status, 0);
+  EXPECT_EQ(read_file("cc"), "C");
+}
+
 }  // namespace

@@ -25,6 +25,9 @@ extern const Manual kMountSeqManual;
 int run_mount_seq(const Words& argv);
 extern const Manual kNsenterManual;
 int run_nsenter(const Words& argv);
+extern const Manual kNsOpenFileManual;
+int run_ns_open_file(const Words& argv);
+
 extern const Manual kResetCgroupManual;
 int run_reset_cgroup(const Words& argv);
 extern const Manual kRootfsMountManual;

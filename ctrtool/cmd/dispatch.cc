@@ -30,6 +30,8 @@ constexpr Applet kApplets[] = {
     {"mini-init2", "init2", run_mini_init2, "the same, with bare words as arguments",
      &kMiniInit2Manual},
     {"mount_seq", "", run_mount_seq, "mount, unmount and make files, in order", &kMountSeqManual},
+    {"ns_open_file", "", run_ns_open_file,
+     "open sockets and files in other namespaces, run a program", &kNsOpenFileManual},
     {"nsenter", "", run_nsenter, "join namespaces, run a program", &kNsenterManual},
     {"reset_cgroup", "", run_reset_cgroup, "enter cgroups, run a program", &kResetCgroupManual},
     {"rootfs-mount", "container-rootfs-mount", run_rootfs_mount,

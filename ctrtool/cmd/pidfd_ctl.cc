@@ -13,10 +13,10 @@
 
 #include "ctrtool/cmd/all.h"
 #include "ctrtool/cmd/fd_spec.h"
-#include "ctrtool/core/kit/ns_kind.h"
 #include "ctrtool/cmd/spawn.h"
 #include "ctrtool/cmd/words.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/ns_kind.h"
 #include "ctrtool/core/kit/pidfd.h"
 #include "ctrtool/core/kit/signals.h"
 #include "ctrtool/core/sys/file.h"
@@ -280,9 +280,7 @@ class Machine {
   Result<void> open_namespace(const Given& given) {
     const NsKind* kind = given.value.size() == 1 ? find_ns_kind(given.value[0]) : nullptr;
     if (kind == nullptr) return usage_error(given, "not the letter of a namespace");
-    const pid_t pid = TRY(pidfd_pid(r1_));
-    UniqueFd ns = TRY(sys::open(strf("/proc/%d/ns/%s", pid, kind->file), O_RDONLY));
-    TRY(pidfd_pid(r1_));  // not reaped yet: the number was still its own
+    UniqueFd ns = TRY(pidfd_namespace(r1_, *kind));
     set(r3_, std::move(ns));
     return {};
   }

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -39,12 +41,26 @@ Result<void> attach(const SpawnRequest& request) {
   return {};
 }
 
+// Under numbers of their own, which 0, 1 and 2 are not.
+Result<std::vector<UniqueFd>> copies_to_pass(const SpawnRequest& request) {
+  std::vector<UniqueFd> copies;
+  for (const auto& [fd, variable] : request.pass) {
+    std::optional<UniqueFd> copy = TRY(moved_up(fd));
+    if (!copy.has_value()) return sys_error(EBADF, "pass a descriptor as %s", variable.c_str());
+    ::setenv(variable.c_str(), std::to_string(copy->raw()).c_str(), 1);
+    copies.push_back(*std::move(copy));
+  }
+  return copies;
+}
+
 Error become(const SpawnRequest& request) {
   if (request.session != Session::Inherited) TRY(sys::setsid());
+  const std::vector<UniqueFd> passed = TRY(copies_to_pass(request));
   TRY(attach(request));
   if (request.session == Session::NewWithTerminal)
     TRY(sys::set_controlling_tty(BorrowedFd(STDIN_FILENO)));
   if (request.mask.has_value()) TRY(sys::sigprocmask(SIG_SETMASK, *request.mask));
+  for (const UniqueFd& fd : passed) TRY(sys::set_cloexec(fd, false));
   std::vector<std::string> env;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
     env.emplace_back(*entry);

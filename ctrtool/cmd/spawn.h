@@ -8,6 +8,8 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ctrtool/applets.h"
 #include "ctrtool/core/base/fd.h"
@@ -24,6 +26,8 @@ struct SpawnRequest {
   BorrowedFd out = kNoFd;
   BorrowedFd err = kNoFd;
   Session session = Session::Inherited;
+  // Descriptors that it inherits besides, each with its number in a variable.
+  std::vector<std::pair<BorrowedFd, std::string>> pass{};
   std::optional<sigset_t> mask{};  // its signal mask; otherwise ours
 };
 

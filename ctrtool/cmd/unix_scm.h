@@ -31,7 +31,8 @@ struct ReceiveFds {
 
 struct ReceivedFds {
   std::vector<UniqueFd> fds;  // close-on-exec
-  ucred sender;               // of the last message; pid 0: not visible to us
+  // Of the last message. Pid 0: not visible to us, or sent before the socket had SO_PASSCRED.
+  ucred sender;
 };
 
 // The end of the stream before `count` descriptors came is ENODATA, a peer that is somebody else

@@ -513,6 +513,21 @@ t_pod_without_infra() {
   is in-a-pod
   expect 0 podman pod rm -f p
 }
+# podman's API server knows socket activation; this socket is of a network namespace it never was in.
+t_service_on_a_socket_of_another_namespace() {
+  need socat
+  unshare --net sh -c 'ip link set lo up && echo up >/tmp/up && exec sleep 1000' &
+  other=$!
+  eventually test -s /tmp/up
+  "$(dirname "$OCICTR")/ctrtool" ns_open_file -n -N "/proc/$other/ns/net" -4 127.0.0.1,80 -l 5 \
+    :set_fds -s -e :CTRTOOL_NS_OPEN_FILE_FD_0 -- podman --root /tmp/podman/root \
+    --runroot /run/podman/storage system service --time 0 >/tmp/service.log 2>&1 &
+  service=$!
+  eventually nsenter -t "$other" -n sh -c "printf 'GET /_ping HTTP/1.0\r\n\r\n' | \
+    socat -t 10 - TCP:127.0.0.1:80 | grep -q OK"
+  kill "$service" "$other"
+  wait
+}
 t_runtime_is_ours() {
   expect 0 podman info --format '{{.Host.OCIRuntime.Path}}'
   is "$OCICTR"

@@ -30,6 +30,13 @@ Result<pid_t> pidfd_pid(BorrowedFd pidfd) {
   return sys_error(EBADF, "%s is not a pidfd", sys::show(pidfd).c_str());
 }
 
+Result<UniqueFd> pidfd_namespace(BorrowedFd pidfd, const NsKind& kind) {
+  const pid_t pid = TRY(pidfd_pid(pidfd));
+  UniqueFd ns = TRY(sys::open(strf("/proc/%d/ns/%s", pid, kind.file), O_RDONLY));
+  TRY(pidfd_pid(pidfd));  // not reaped yet: the number was still its own
+  return ns;
+}
+
 Result<UniqueFd> open_parent(pid_t expected) {
   const pid_t before = ::getppid();
   if (expected != 0 && before != expected)

@@ -2,6 +2,8 @@
 #include "ctrtool/core/sys/socket.h"
 
 #include <fcntl.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -48,6 +50,12 @@ const sockaddr* as_sockaddr(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
 
+const sockaddr* as_sockaddr(std::string_view address) {
+  return reinterpret_cast<const sockaddr*>(address.data());
+}
+
+socklen_t length_of(std::string_view address) { return static_cast<socklen_t>(address.size()); }
+
 Result<UniqueFd> connect_to(const UnixAddress& to, const std::string& name, int type) {
   UniqueFd fd = TRY(socket(AF_UNIX, type, 0));
   while (::connect(fd.raw(), as_sockaddr(to.address), to.length) < 0) {
@@ -76,6 +84,62 @@ Result<UniqueFd> socket(int domain, int type, int protocol) {
     return sys_error(err, "socket domain %d type %d protocol %d", domain, type, protocol);
   }
   return UniqueFd(fd);
+}
+
+Result<void> bind(BorrowedFd socket, std::string_view address, const std::string& shown) {
+  if (::bind(socket.raw(), as_sockaddr(address), length_of(address)) < 0) {
+    const int err = errno;
+    return sys_error(err, "bind to %s", shown.c_str());
+  }
+  return {};
+}
+
+Result<void> connect(BorrowedFd socket, std::string_view address, const std::string& shown) {
+  while (::connect(socket.raw(), as_sockaddr(address), length_of(address)) < 0) {
+    if (errno == EINTR) continue;
+    const int err = errno;
+    return sys_error(err, "connect to %s", shown.c_str());
+  }
+  return {};
+}
+
+Result<void> listen(BorrowedFd socket, int backlog) {
+  if (::listen(socket.raw(), backlog) < 0) {
+    const int err = errno;
+    return sys_error(err, "listen");
+  }
+  return {};
+}
+
+Result<bool> is_nonblocking(BorrowedFd socket) {
+  const int flags = ::fcntl(socket.raw(), F_GETFL);
+  if (flags < 0) {
+    const int err = errno;
+    return sys_error(err, "flags of %s", show(socket).c_str());
+  }
+  return (flags & O_NONBLOCK) != 0;
+}
+
+Result<void> setsockopt(BorrowedFd socket, int level, int name, std::string_view value,
+                        const std::string& shown) {
+  const auto size = static_cast<socklen_t>(value.size());
+  if (::setsockopt(socket.raw(), level, name, value.data(), size) < 0) {
+    const int err = errno;
+    return sys_error(err, "set the option %s", shown.c_str());
+  }
+  return {};
+}
+
+Result<int> interface_index(BorrowedFd socket, const std::string& name) {
+  ifreq request{};
+  if (name.empty() || name.size() >= sizeof request.ifr_name)
+    return sys_error(ENODEV, "interface %s", quote(name).c_str());
+  std::memcpy(request.ifr_name, name.data(), name.size());
+  if (::ioctl(socket.raw(), SIOCGIFINDEX, &request) < 0) {
+    const int err = errno;
+    return sys_error(err, "interface %s", quote(name).c_str());
+  }
+  return request.ifr_ifindex;
 }
 
 Result<UniqueFd> connect_unix(const std::string& path, int type) {

@@ -21,6 +21,16 @@ struct SocketPair {
 };
 Result<SocketPair> socketpair(int type);
 Result<UniqueFd> socket(int domain, int type, int protocol);
+// `address`: a sockaddr as the kernel reads it; `shown`: how messages call it.
+Result<void> bind(BorrowedFd socket, std::string_view address, const std::string& shown);
+// EINPROGRESS (of a socket that does not wait) and ETIMEDOUT (SO_SNDTIMEO) are errors like others.
+Result<void> connect(BorrowedFd socket, std::string_view address, const std::string& shown);
+Result<void> listen(BorrowedFd socket, int backlog);
+Result<bool> is_nonblocking(BorrowedFd socket);
+Result<void> setsockopt(BorrowedFd socket, int level, int name, std::string_view value,
+                        const std::string& shown);
+// In the network namespace of the socket.
+Result<int> interface_index(BorrowedFd socket, const std::string& name);
 // Paths longer than sun_path go through an O_PATH descriptor of the directory.
 Result<UniqueFd> connect_unix(const std::string& path, int type);
 // An abstract address, without the leading NUL.

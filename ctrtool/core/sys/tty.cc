@@ -54,8 +54,8 @@ Result<unsigned> pty_number(BorrowedFd master) {
   return number;
 }
 
-Result<UniqueFd> pty_peer(BorrowedFd master) {
-  const int peer = ::ioctl(master.raw(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+Result<UniqueFd> pty_peer(BorrowedFd master, int flags) {
+  const int peer = ::ioctl(master.raw(), TIOCGPTPEER, flags | O_CLOEXEC);
   if (peer < 0) return tty_error(errno, "pty peer", master);
   return UniqueFd(peer);
 }

@@ -2,6 +2,7 @@
 // Terminals: ptys, window sizes, raw mode, the controlling terminal.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 
@@ -22,7 +23,7 @@ Result<void> unlock_pty(BorrowedFd master);
 // The number of the slave (TIOCGPTN).
 Result<unsigned> pty_number(BorrowedFd master);
 // The slave itself, without a path (TIOCGPTPEER, Linux 4.13; CVE-2025-52565).
-Result<UniqueFd> pty_peer(BorrowedFd master);
+Result<UniqueFd> pty_peer(BorrowedFd master, int flags = O_RDWR | O_NOCTTY);
 // Makes it the controlling terminal of this session leader.
 Result<void> set_controlling_tty(BorrowedFd tty);
 

@@ -194,9 +194,9 @@ NS_TEST(NativeMountSeq, ImproveParametersThatAreNoText) {
   EXPECT_THAT(comma.err, HasSubstr("1M,2"));
   // The kernel gets a path or bytes, and tells a file system that wants neither.
   for (const char* words : {"--param-path size=/etc", "--param-binary size==/etc/hostname"}) {
-    const Outcome refused = in_scratch("$C mount_seq -m t2 -E -t tmpfs " + std::string(words));
-    EXPECT_EQ(refused.status, 3) << words;
-    EXPECT_THAT(refused.err, HasSubstr("fsconfig \"size\"")) << words;
+    const Outcome outcome = in_scratch("$C mount_seq -m t2 -E -t tmpfs " + std::string(words));
+    EXPECT_EQ(outcome.status, 3) << words;
+    EXPECT_THAT(outcome.err, HasSubstr("fsconfig \"size\"")) << words;
   }
   for (const char* bad :
        {"-t tmpfs --param size", "-t tmpfs --param =1", "-t tmpfs --param-fd size=77",

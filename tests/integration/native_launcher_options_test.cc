@@ -243,13 +243,14 @@ NS_TEST(NativeLauncherOptions, BirthInAV2Cgroup) {
 
 NS_TEST(NativeLauncherOptions, ImproveDeathWithTheLauncher) {
   const Outcome dead = shell(
-      "$C launcher -w --pdeathsig KILL -S 5 -- sh -c 'echo $$ >/tmp/p; : >/tmp/up; sleep 60' & "
-      "chmod 1777 "
-      "/tmp; for i in $(seq 500); do test -e /tmp/up && break; sleep 0.02; done; kill -9 $!; "
+      "chmod 1777 /tmp; $C launcher -w --pdeathsig KILL -S 5 -- sh -c 'echo $$ >/tmp/p; : "
+      ">/tmp/up; "
+      "sleep 60' & for i in $(seq 500); do test -e /tmp/up && break; sleep 0.02; done; kill -9 $!; "
       "for i in $(seq 500); do grep -q 'State:.[RS]' /proc/$(cat /tmp/p)/status 2>/dev/null || "
       "break; "
-      "sleep 0.02; done; grep -q 'State:.[RS]' /proc/$(cat /tmp/p)/status 2>/dev/null || echo "
-      "dead");
+      "sleep 0.02; done; grep -q 'State:.[RS]' /proc/$(cat /tmp/p)/status 2>/dev/null || test ! -s "
+      "/tmp/p "
+      "|| echo dead");
   EXPECT_EQ(dead.out, "dead\n") << dead.err;
   EXPECT_EQ(shell("$C launcher -w --pdeathsig nosuch -- true").status, 1);
   EXPECT_EQ(shell("$C launcher -w --pdeathsig KILL --fork -- true").status, 1);

@@ -176,7 +176,8 @@ NS_TEST(NativeNsenter, OptionsDeathSignalOfTheChild) {
       "$C nsenter -F -d KILL -j n@$P -- sh -c 'echo $$ >/tmp/p; : >/tmp/up; sleep 60' & "
       "for i in $(seq 500); do test -e /tmp/up && break; sleep 0.02; done; kill -9 $!; "
       "for i in $(seq 500); do kill -0 $(cat /tmp/p) 2>/dev/null || break; sleep 0.02; done; "
-      "grep -q 'State:.[RS]' /proc/$(cat /tmp/p)/status 2>/dev/null || echo dead");
+      "grep -q 'State:.[RS]' /proc/$(cat /tmp/p)/status 2>/dev/null || test ! -s /tmp/p || "
+      "echo dead");
   EXPECT_EQ(dead.out, "dead\n") << dead.err;
   EXPECT_EQ(shell("$C nsenter -d nosuch -j n=/proc/self/ns/net true").status, 1);
 }

@@ -53,10 +53,9 @@ NS_TEST(NativeMiniInit, Example4Respawn) {
 NS_TEST(NativeMiniInit, Example5Descriptors) {
   const Outcome done = init(
       "exec 9</etc/passwd 8</etc/group; $L $B init -s 15 -a 4 -S -n /bin/sh -f 9 -f 8 -p -c -c -c "
-      "'readlink /proc/$$/fd/3; readlink /proc/$$/fd/4; ls /proc/$$/fd >/tmp/fds; wc -l </tmp/fds; "
-      "echo $LISTEN_FDS; "
+      "'readlink /proc/$$/fd/3; readlink /proc/$$/fd/4; ls /proc/$$/fd; echo $LISTEN_FDS; "
       "test $LISTEN_PID = $$ && echo own; kill -TERM 1'");
-  EXPECT_EQ(done.out, "/etc/passwd\n/etc/group\n5\n2\nown\n") << done.err;
+  EXPECT_EQ(done.out, "/etc/passwd\n/etc/group\n0\n1\n2\n3\n4\n2\nown\n") << done.err;
   EXPECT_EQ(init("$L $B init -n /bin/sh -f 9").status, 1);
 }
 

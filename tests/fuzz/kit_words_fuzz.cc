@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ID maps, mount options, capability sets, limits and signals from anybody: no crash, no message of
-// two lines, and what is accepted reads the same after it was printed.
+// ID maps, mount options, capability sets, limits, signals and sockets from anybody: no crash, no
+// message of two lines, and what is accepted reads the same after it was printed.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -13,6 +13,7 @@
 #include "ctrtool/core/kit/mount_options.h"
 #include "ctrtool/core/kit/rlimit.h"
 #include "ctrtool/core/kit/signals.h"
+#include "ctrtool/core/kit/socket_words.h"
 
 namespace {
 
@@ -60,8 +61,18 @@ void signal(std::string_view text) {
   if (accepted(number)) CTR_ASSERT(*ctr::parse_signal(ctr::signal_name(*number)) == *number);
 }
 
-constexpr void (*kParsers[])(std::string_view) = {id_map,  mount_id_maps, mount_options,
-                                                  cap_set, rlimit,        signal};
+void socket(std::string_view text) {
+  static_cast<void>(accepted(ctr::parse_any_address(text)));
+  static_cast<void>(accepted(ctr::parse_socket_option(text, AF_INET6)));
+  static_cast<void>(accepted(ctr::parse_numeric_option(text)));
+  const ctr::Result<std::vector<ctr::ListenSocket>> sockets = ctr::parse_listen_sockets(text);
+  if (!accepted(sockets)) return;
+  for (const ctr::ListenSocket& socket : *sockets)
+    CTR_ASSERT(ctr::describe(socket.request).find('\n') == std::string::npos);
+}
+
+constexpr void (*kParsers[])(std::string_view) = {id_map, mount_id_maps, mount_options, cap_set,
+                                                  rlimit, signal,        socket};
 
 }  // namespace
 

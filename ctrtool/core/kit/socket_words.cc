@@ -561,8 +561,7 @@ Result<SocketOption> parse_socket_option(std::string_view text, int family) {
   const auto* const row = std::ranges::find(kOptions, name, &OptionName::name);
   if (row == std::end(kOptions)) return unknown("a socket option", text.substr(0, equals));
   const std::string_view value = given ? text.substr(equals + 1) : std::string_view();
-  SocketOption option{
-      .level = row->level, .name = row->option, .value = {}, .text = std::string(text)};
+  SocketOption option{.level = row->level, .name = row->option, .value = {}, .text = escape(text)};
   if (family == AF_INET6 && row->level6 >= 0) {
     option.level = row->level6;
     option.name = row->option6;
@@ -584,7 +583,7 @@ Result<SocketOption> parse_numeric_option(std::string_view text) {
   const std::size_t second = first == std::string_view::npos ? first : text.find(',', first + 1);
   if (second == std::string_view::npos)
     return mistake("%s is not LEVEL,NAME,VALUE", quote(text).c_str());
-  SocketOption option{.level = 0, .name = 0, .value = {}, .text = std::string(text)};
+  SocketOption option{.level = 0, .name = 0, .value = {}, .text = escape(text)};
   option.level = TRY(word_or_number(kLevels, "a level", text.substr(0, first)));
   option.name = TRY(number<int>("name", text.substr(first + 1, second - first - 1)));
   const std::string_view value = text.substr(second + 1);

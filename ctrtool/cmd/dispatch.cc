@@ -9,6 +9,11 @@
 
 #include "ctrtool/applets.h"
 #include "ctrtool/cmd/all.h"
+#include "ctrtool/cmd/chroot_pivot.h"
+#include "ctrtool/cmd/debug_shell.h"
+#include "ctrtool/cmd/make_ns_words.h"
+#include "ctrtool/cmd/pidns_run.h"
+#include "ctrtool/cmd/unlock_words.h"
 #include "ctrtool/cmd/words.h"
 #include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
@@ -18,13 +23,18 @@ namespace ctr {
 namespace {
 
 constexpr Applet kApplets[] = {
+    {"chroot_pivot", "", run_chroot_pivot, "exchange what is mounted on a directory",
+     &kChrootPivotManual},
     {"cmd", "", run_cmd, "take an applet's arguments from files", &kCmdManual},
+    {"debug_shell", "", run_debug_shell, "run a command for each connection to a socket",
+     &kDebugShellManual},
     {"env", "", run_env, "change the environment, print it or run a program", &kEnvManual},
     {"escape", "_ctrtool_escaped", run_escape, "run an applet from a sealed copy of ctrtool",
      nullptr},
     {"help", "", run_help, "explain applets", &kHelpManual},
     {"launcher", "container-launcher", run_launcher,
      "make a process in namespaces, have a script configure it, execute", &kLauncherManual},
+    {"make_ns", "", run_make_ns, "make namespaces, pass them on as descriptors", &kMakeNsManual},
     {"mini-init", "init", run_mini_init, "be pid 1: start programs, reap, act on signals",
      &kMiniInitManual},
     {"mini-init2", "init2", run_mini_init2, "the same, with bare words as arguments",
@@ -38,6 +48,8 @@ constexpr Applet kApplets[] = {
      "build the skeleton of a container's root on a tmpfs", &kRootfsMountManual},
     {"set_fds", "", run_set_fds, "renumber descriptors, close the others, run a program",
      &kSetFdsManual},
+    {"pidns_run", "", run_pidns_run, "run a program in a pid namespace and a root of its own",
+     &kPidnsRunManual},
     {"pidfd_ctl", "simple-pidfd_ctl", run_pidfd_ctl,
      "operate on pidfds, borrowed descriptors and namespaces", &kPidfdCtlManual},
     {"ppid_check", "", run_ppid_check, "set attributes, make sure of the parent, run a program",
@@ -47,6 +59,8 @@ constexpr Applet kApplets[] = {
     {"syslogd", "", run_syslogd, "collect log messages with their true senders", &kSyslogdManual},
     {"ns_tree", "", run_ns_tree, "show how the namespaces of this system hang together",
      &kNsTreeManual},
+    {"unlock", "", run_unlock, "mount and the like, drop capabilities, run a program",
+     &kUnlockManual},
     {"tty_proxy", "", run_tty_proxy, "run a program on a terminal of its own", &kTtyProxyManual},
 };
 

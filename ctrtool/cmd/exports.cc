@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctrtool/cmd/exports.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
-#include <vector>
 
 #include "ctrtool/cmd/fd_spec.h"
 #include "ctrtool/core/base/parse.h"
@@ -50,6 +51,18 @@ Result<FixedFd> parse_fixed_fd(std::string_view text) {
   return fixed;
 }
 
+Result<void> reserve(FixedFd& fixed) {
+  if (fixed.replace) return {};
+  if (sys::fstat(BorrowedFd(fixed.number)).ok())
+    return make_error(Kind::System, "descriptor %d is in use", fixed.number);
+  UniqueFd place = TRY(sys::open("/", O_PATH));
+  if (place.raw() != fixed.number) TRY(sys::dup2(place, fixed.number));
+  if (place.raw() == fixed.number) (void)place.release();
+  TRY(sys::set_cloexec(BorrowedFd(fixed.number), true));
+  fixed.replace = true;
+  return {};
+}
+
 Exports::Exports(std::string_view applet, unsigned offset)
     : prefix_("CTRTOOL_" + std::string(applet)), next_(offset) {
   remove_stale(prefix_ + "_FD_", offset);
@@ -64,6 +77,19 @@ Result<void> Exports::add(UniqueFd fd, const Export& how) {
   TRY(set_inheritable(BorrowedFd(number), true));
   set(strf("%d", number), how);
   return {};
+}
+
+void forget_descriptors(const std::vector<int>& kept) {
+  std::vector<std::string> gone;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::string_view name = text.substr(0, text.find('='));
+    const bool ours = name.starts_with("CTRTOOL_") || name == "CONTAINER_LAUNCHER_UNIX_FD";
+    if (!ours || (name.find("_FD") == name.npos && !name.ends_with("_NS"))) continue;
+    const Result<int> number = parse_number<int>(text.substr(name.size() + 1));
+    if (!number.ok() || std::ranges::find(kept, *number) == kept.end()) gone.emplace_back(name);
+  }
+  for (const std::string& name : gone) ::unsetenv(name.c_str());
 }
 
 void Exports::withhold() { set("-1", {}); }

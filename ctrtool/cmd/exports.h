@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ctrtool/core/base/fd.h"
 #include "ctrtool/core/base/result.h"
@@ -17,6 +18,8 @@ struct FixedFd {
   bool replace = false;
 };
 Result<FixedFd> parse_fixed_fd(std::string_view text);
+// Before anything of ours is opened, which might get the number.
+Result<void> reserve(FixedFd& fixed);
 
 struct Export {
   std::string variable{};          // one more name, besides the numbered one
@@ -42,5 +45,8 @@ class Exports {
   std::string prefix_;
   unsigned next_;
 };
+
+// Removes the variables of ctrtool that hold numbers of descriptors, except those of `kept`.
+void forget_descriptors(const std::vector<int>& kept);
 
 }  // namespace ctr

@@ -16,14 +16,16 @@
 
 #include "ctrtool/cmd/all.h"
 #include "ctrtool/cmd/fd_spec.h"
-#include "ctrtool/core/kit/ns_kind.h"
 #include "ctrtool/cmd/words.h"
 #include "ctrtool/core/base/log.h"
 #include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/ns_kind.h"
 #include "ctrtool/core/kit/pidfd.h"
 #include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/mnt_ns.h"
 #include "ctrtool/core/sys/ns.h"
+#include "ctrtool/core/sys/process.h"
 
 namespace ctr {
 namespace {
@@ -130,6 +132,67 @@ class Map {
     return {};
   }
 
+  // What unshare(2) has made for children that are not born yet.
+  Result<void> learn_for_children(pid_t pid) {
+    for (const char* file : {"pid_for_children", "time_for_children"}) {
+      const Result<UniqueFd> ns = sys::open(strf("/proc/%d/ns/%s", pid, file), O_RDONLY);
+      if (!ns.ok()) continue;  // the kernel has it only once it has a process
+      const Id id = TRY(learn(*ns));
+      nodes_[id].kept_by.insert(strf("children to come of process %d", pid));
+    }
+    return {};
+  }
+
+  // Threads may be in other namespaces than their process.
+  Result<void> learn_threads(pid_t pid) {
+    const UniqueFd dir = TRY(sys::open(strf("/proc/%d/task", pid), O_RDONLY | O_DIRECTORY));
+    const std::vector<sys::DirEntry> threads = TRY(sys::list_dir(dir));
+    for (const sys::DirEntry& thread : threads) {
+      if (thread.name == std::to_string(pid)) continue;
+      for (const NsKind& kind : kNsKinds) {
+        const UniqueFd ns =
+            TRY(sys::openat(dir, strf("%s/ns/%s", thread.name.c_str(), kind.file), O_RDONLY));
+        const Id id = TRY(learn(ns));
+        nodes_[id].kept_by.insert(strf("thread %s of process %d", thread.name.c_str(), pid));
+      }
+    }
+    return {};
+  }
+
+  // A socket keeps the network namespace that it was made in.
+  Result<void> learn_sockets(pid_t pid) {
+    const UniqueFd dir = TRY(sys::open(strf("/proc/%d/fd", pid), O_RDONLY | O_DIRECTORY));
+    const std::vector<sys::DirEntry> entries = TRY(sys::list_dir(dir));
+    UniqueFd process;
+    for (const sys::DirEntry& entry : entries) {
+      const Result<std::string> target = sys::readlinkat(dir, entry.name);
+      if (!target.ok() || !target->starts_with("socket:[")) continue;
+      const int number = TRY(parse_number<int>(entry.name));
+      if (!process.valid()) process = TRY(sys::pidfd_open(pid));
+      const Result<UniqueFd> socket = sys::pidfd_getfd(process, number);
+      if (!socket.ok()) continue;
+      const Result<UniqueFd> ns = sys::socket_netns(*socket);
+      if (!ns.ok()) continue;
+      const Id id = TRY(learn(*ns));
+      nodes_[id].kept_by.insert(strf("socket %d of process %d", number, pid));
+    }
+    return {};
+  }
+
+  // All that the kernel has, of those whose owner is ours to administer.
+  Result<void> learn_mount_namespaces() {
+    for (const sys::Neighbour way : {sys::Neighbour::Next, sys::Neighbour::Previous}) {
+      UniqueFd at = TRY(sys::open("/proc/self/ns/mnt", O_RDONLY));
+      while (true) {
+        Result<UniqueFd> next = sys::neighbour_mount_namespace(at, way);
+        if (!next.ok()) break;
+        at = std::move(*next);
+        TRY(learn(at));
+      }
+    }
+    return {};
+  }
+
   const std::map<Id, Node>& nodes() const { return nodes_; }
 
   void note_children() {
@@ -172,11 +235,11 @@ std::string command_of(pid_t pid) {
 class Printer {
  public:
   Printer(const Request& request, const std::map<Id, Node>& nodes)
-      : request_(request), nodes_(nodes) {}
+      : request_(request), nodes_(nodes), order_(sorted()) {}
 
   std::string tree() const {
     std::string out;
-    for (const Id& id : sorted())
+    for (const Id& id : order_)
       if (is_root(nodes_.at(id))) add(out, id, 0);
     return out;
   }
@@ -197,7 +260,7 @@ class Printer {
 
   std::string json() const {
     std::string out;
-    for (const Id& id : sorted()) {
+    for (const Id& id : order_) {
       if (!wanted(nodes_.at(id))) continue;
       if (!out.empty()) out += ",";
       out += json_node(id, nodes_.at(id));
@@ -242,7 +305,7 @@ class Printer {
   void add(std::string& out, const Id& id, std::size_t depth) const {
     const Node& node = nodes_.at(id);
     if (wanted(node)) out += line(id, node, depth);
-    for (const Id& below : sorted()) {
+    for (const Id& below : order_) {
       const Node& child = nodes_.at(below);
       if (request_.by_pid && !is_skeleton(child)) continue;
       if (up(child) == id) add(out, below, depth + 1);
@@ -296,6 +359,7 @@ class Printer {
 
   const Request& request_;
   const std::map<Id, Node>& nodes_;
+  std::vector<Id> order_;
 };
 
 Result<void> take(const Given& given, Request& request) {
@@ -337,12 +401,16 @@ void learn_all(const Request& request, Map& map, const std::vector<sys::DirEntry
     if (!pid.ok()) continue;
     const Result<void> seen = map.learn_process(*pid);
     if (!seen.ok() && seen.error().code != ENOENT && seen.error().code != ESRCH) ++unseen;
-    for (Result<void> (Map::*more)(pid_t) : {&Map::learn_descriptors, &Map::learn_mounts}) {
+    for (Result<void> (Map::*more)(pid_t) :
+         {&Map::learn_descriptors, &Map::learn_mounts, &Map::learn_for_children,
+          &Map::learn_threads, &Map::learn_sockets}) {
       const Result<void> learnt = (map.*more)(*pid);
       if (!learnt.ok() && !may_not_be_read(learnt.error()) && !request.quiet)
         complain("ns_tree", learnt.error().message);
     }
   }
+  const Result<void> mounts = map.learn_mount_namespaces();
+  if (!mounts.ok() && !request.quiet) complain("ns_tree", mounts.error().message);
   if (unseen > 0 && !request.quiet)
     complain("ns_tree", strf("%zu processes may not be looked at", unseen));
 }

@@ -48,6 +48,61 @@ NS_TEST(NsTree, ClimbsToTheOwner) {
   EXPECT_TRUE(lines.back().ends_with("(outside)"));
 }
 
+// A parent that nobody is in: its only process has gone on into a child of it.
+NS_TEST(NsTree, Example2ParentWithoutProcesses) {
+  const support::Outcome outcome = shell(
+      "unshare -Ur sh -c 'readlink /proc/self/ns/user >/run/outer; exec unshare -Ur sh -c \"echo "
+      ">/run/ready; exec sleep 600\"' & P=$!; i=0; while test ! -e /run/ready && test $i -lt 600; "
+      "do "
+      "i=$((i+1)); sleep 0.1; done; $C ns_tree -q -k; kill -9 $P; cat /run/outer");
+  const std::vector<std::string> lines = support::lines_of(outcome.out);
+  ASSERT_FALSE(lines.empty()) << outcome.err;
+  EXPECT_TRUE(support::contains(outcome.out, lines.back() + " owner 0, 0 processes, kept by"))
+      << outcome.out;
+  EXPECT_TRUE(support::contains(outcome.out, "child namespace")) << outcome.out;
+}
+
+NS_TEST(NsTree, FindsWhatOnlyADescriptorKeeps) {
+  const support::Outcome outcome = shell(
+      "$C make_ns -n -u sh -c 'readlink /proc/self/fd/$CTRTOOL_MAKE_NS_NET_FD; echo "
+      "$CTRTOOL_MAKE_NS_NET_FD $$; '$C' ns_tree -q -k'");
+  const std::vector<std::string> lines = support::lines_of(outcome.out);
+  ASSERT_GT(lines.size(), 2U) << outcome.err;
+  const std::string number = lines[1].substr(0, lines[1].find(' '));
+  const std::string pid = lines[1].substr(lines[1].find(' ') + 1);
+  EXPECT_TRUE(support::contains(outcome.out,
+                                lines[0] + ", 0 processes, kept by fd " + number + " of process "))
+      << outcome.out;
+  EXPECT_TRUE(support::contains(outcome.out, "of process " + pid)) << outcome.out;
+}
+
+NS_TEST(NsTree, FindsWhatIsThereForChildrenToCome) {
+  const support::Outcome outcome = shell(
+      "$C make_ns -T -z 'echo $1 >/run/helper' -x 'readlink /proc/self/fd/$3; '$C' ns_tree -q "
+      "-k; cat /run/helper' true");
+  const std::vector<std::string> lines = support::lines_of(outcome.out);
+  ASSERT_GT(lines.size(), 2U) << outcome.err;
+  EXPECT_TRUE(support::contains(outcome.out, lines[0] + ", 0 processes, kept by ")) << outcome.out;
+  EXPECT_TRUE(support::contains(outcome.out, "children to come of process " + lines.back()))
+      << outcome.out;
+}
+
+NS_TEST(NsTree, JsonHasStableKeys) {
+  const std::string json = ctrtool({"ns_tree", "-q", "-j"}).out;
+  for (const char* key : {"\"type\":", "\"inode\":", "\"dev\":", "\"owner_uid\":", "\"parent\":",
+                          "\"owner\":", "\"processes\":", "\"kept_by\":"})
+    EXPECT_TRUE(support::contains(json, key)) << key;
+}
+
+NS_TEST(NsTree, Example5AnOrdinaryUserSeesHisOwn) {
+  const support::Outcome outcome = shell(
+      "mkdir -p /tmp/bin; cp $C /tmp/bin/ctrtool; chmod 755 /tmp /tmp/bin; setpriv --reuid 1000 "
+      "--regid 1000 --clear-groups --inh-caps=-all --bounding-set=-all /tmp/bin/ctrtool ns_tree "
+      "-q");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_TRUE(support::contains(outcome.out, "(outside)")) << outcome.out;
+}
+
 NS_TEST(NsTree, RefusesWhatIsNoNamespace) {
   EXPECT_EQ(ctrtool({"ns_tree", "-a", "/proc/self/status"}).status, 1);
   EXPECT_EQ(ctrtool({"ns_tree", "-t", "x"}).status, 1);

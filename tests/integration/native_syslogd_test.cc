@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "ctrtool/cmd/unix_scm.h"
 #include "ctrtool/core/sys/file.h"
@@ -52,6 +55,107 @@ NS_TEST(Syslogd, DividesAStreamIntoLines) {
   ASSERT_EQ(lines.size(), 2U) << outcome.out;
   EXPECT_TRUE(lines[0].ends_with(" 13 one"));
   EXPECT_TRUE(lines[1].ends_with(" 14 two"));
+}
+
+// A collector on /run/log with these words, and a socket connected to it.
+struct Collected {
+  explicit Collected(std::vector<std::string> more) : collector({.argv = words(std::move(more))}) {
+    eventually([] { return is_open_socket("/run/log"); }, kPatience);
+    ctr::Result<UniqueFd> made = ctr::sys::connect_unix("/run/log", SOCK_DGRAM);
+    if (made.ok()) log = std::move(*made);
+  }
+  static std::vector<std::string> words(std::vector<std::string> more) {
+    more.insert(more.begin(), {"syslogd", "--bind", "/run/log"});
+    return support::ctrtool_words(std::move(more));
+  }
+  void send(const std::string& text) const { (void)ctr::sys::send_message(log, text, {}); }
+  // What stdout has when `text` has come.
+  std::string until(const std::string& text) const {
+    eventually([&] { return support::contains(collector.out(), text); }, kPatience);
+    return collector.out();
+  }
+
+  static constexpr int kPatience = 60000;
+  support::Running collector;
+  UniqueFd log;
+};
+
+bool file_has(const std::string& path, const std::string& text) {
+  return support::path_exists(path) && support::contains(support::read_file(path), text);
+}
+
+NS_TEST(Syslogd, Examples1To4WhatBecomesOfAMessage) {
+  const Collected run({});
+  const std::string who = " " + std::to_string(::getpid()) + ",0,0 ";
+  run.send("<13>Jan  2 03:04:05 tag: hello");
+  run.send("plain");
+  run.send(
+      std::string("<6>x\\y\0\1\1"
+                  "5\x1b[0m\xc3\xa9",
+                  16));
+  run.send("<191>last");
+  const std::string out = run.until("last");
+  EXPECT_TRUE(support::contains(out, who + "13 tag: hello\n")) << out;
+  EXPECT_TRUE(support::contains(out, who + "6 plain\n")) << out;
+  EXPECT_TRUE(support::contains(out, who + "6 x\\\\y\\0\\1\\0015\\33[0m\\303\\251\n")) << out;
+  EXPECT_TRUE(support::contains(out, who + "191 last\n")) << out;
+}
+
+NS_TEST(Syslogd, ImproveRfc5424AndStructuredOutput) {
+  const Collected run({"--json"});
+  run.send("<165>1 2003-10-11T22:14:15.003Z host app 42 ID47 [x@1 a=\"b\"] text");
+  const std::string out = run.until("text");
+  for (const char* part : {"\"host\"", "\"app\"", "\"ID47\"", "2003-10-11T22:14:15.003Z"})
+    EXPECT_TRUE(support::contains(out, part)) << part << out;
+}
+
+NS_TEST(Syslogd, ImproveNamesByRangeOfUsersAndByControlGroup) {
+  {
+    const Collected run({"--name", "web=100000-165535", "--name", "us=0-0"});
+    run.send("<14>one");
+    EXPECT_TRUE(support::contains(run.until("one"), ",0,0 us 14 one\n")) << run.collector.out();
+  }
+  ::unlink("/run/log");
+  const Collected run({"--cgroup"});
+  run.send("<14>two");
+  const std::string own = support::read_file("/proc/self/cgroup");
+  const std::string last = own.substr(own.rfind('/') + 1, own.size() - own.rfind('/') - 2);
+  EXPECT_TRUE(
+      support::contains(run.until("two"), ",0,0 " + (last.empty() ? "-" : last) + " 14 two\n"))
+      << run.collector.out();
+}
+
+NS_TEST(Syslogd, ImproveRotatesBySizeAndReopensOnHangup) {
+  const Collected run({"--output", "/run/out", "--max-size", "100"});
+  for (int i = 0; i < 4; ++i)
+    run.send("<14>message number " + std::to_string(i) + std::string(60, '.'));
+  EXPECT_TRUE(eventually([] { return file_has("/run/out", "number 3"); }, Collected::kPatience));
+  EXPECT_TRUE(file_has("/run/out.1", "message number"));
+  EXPECT_FALSE(file_has("/run/out", "number 0"));
+  ASSERT_EQ(::rename("/run/out", "/run/moved"), 0);
+  run.collector.kill(SIGHUP);
+  EXPECT_TRUE(eventually([] { return support::path_exists("/run/out"); }, Collected::kPatience));
+  run.send("<14>after");
+  EXPECT_TRUE(eventually([] { return file_has("/run/out", "after"); }, Collected::kPatience));
+}
+
+NS_TEST(Syslogd, ImproveAFileForEachContainer) {
+  ASSERT_EQ(::mkdir("/run/logs", 0700), 0);
+  const Collected run({"--directory", "/run/logs", "--name", "../us=0-0"});
+  run.send("<14>mine");
+  EXPECT_TRUE(
+      eventually([] { return file_has("/run/logs/_._us.log", "mine"); }, Collected::kPatience))
+      << support::shell("ls /run/logs").out;
+}
+
+NS_TEST(Syslogd, ImproveFiltersByLevelAndLimitsLength) {
+  const Collected run({"--level", "warning", "--max-message", "20"});
+  run.send("<14>dropped");
+  run.send("<12>" + std::string(100, 'a'));
+  run.send("<11>last");
+  const std::string out = run.until("last");
+  EXPECT_FALSE(support::contains(out, "dropped")) << out;
+  EXPECT_TRUE(support::contains(out, "12 " + std::string(16, 'a') + "\n")) << out;
 }
 
 NS_TEST(Syslogd, WantsASocketAndNoWords) {

@@ -76,9 +76,12 @@ Result<UniqueFd> bind_target(BorrowedFd root, BorrowedFd tree, const std::string
                              bool nofollow) {
   const struct stat source = TRY(sys::fstat(tree));
   const bool directory = S_ISDIR(source.st_mode);
+  // The root itself may be a file, where a tool attaches to what it has found already.
   UniqueFd target =
-      TRY(ensure_in_root(root, at, directory ? Missing::Directory : Missing::File,
-                         directory ? 0755 : 0644, nofollow ? Follow::NotLast : Follow::Yes));
+      at == "/" ? TRY(sys::dup(root))
+                : TRY(ensure_in_root(root, at, directory ? Missing::Directory : Missing::File,
+                                     directory ? 0755 : 0644,
+                                     nofollow ? Follow::NotLast : Follow::Yes));
   const struct stat found = TRY(sys::fstat(target));
   if (directory != S_ISDIR(found.st_mode))
     return sys_error(ENOTDIR, "the source is %s directory and the target is %s",

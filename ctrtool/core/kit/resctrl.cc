@@ -10,6 +10,7 @@
 
 #include "ctrtool/core/base/rollback.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/mountinfo.h"
 #include "ctrtool/core/sys/file.h"
 
 namespace ctr {
@@ -110,14 +111,8 @@ Result<void> join_monitor(BorrowedFd resctrl, const RdtGroup& group, const std::
 }  // namespace
 
 std::string find_resctrl(std::string_view mountinfo) {
-  for (const std::string_view line : split(mountinfo, '\n')) {
-    const std::size_t separator = line.find(" - ");
-    if (separator == std::string_view::npos) continue;
-    if (!line.substr(separator + 3).starts_with("resctrl ")) continue;
-    constexpr std::size_t kMountPoint = 4;
-    const std::vector<std::string_view> fields = split(line, ' ');
-    if (fields.size() > kMountPoint) return std::string(fields[kMountPoint]);
-  }
+  for (const MountEntry& mount : parse_mountinfo(mountinfo))
+    if (mount.type == "resctrl") return mount.at;
   return {};
 }
 

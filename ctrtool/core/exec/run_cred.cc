@@ -111,6 +111,15 @@ std::string home_of(uid_t uid) {
   return "/";
 }
 
+// The caller's /dev/null is a file of the host's mounts, which criu does not find among the
+// container's. The container's own takes its place, if what is there is one.
+Result<void> take_own_null(int fd) {
+  const Result<UniqueFd> own = sys::open("/dev/null", O_RDWR | O_NOCTTY | O_NONBLOCK);
+  if (!own.ok()) return {};
+  const struct stat st = TRY(sys::fstat(*own));
+  return is_dev_null(st) ? sys::dup2(*own, fd) : Result<void>();
+}
+
 }  // namespace
 
 Result<void> run(const NewSession&, Context&) {
@@ -123,7 +132,11 @@ Result<void> run(const NewSession&, Context&) {
 Result<void> run(const ChownStdio& op, Context&) {
   for (int fd = 0; fd <= 2; ++fd) {
     const Result<struct stat> st = sys::fstat(BorrowedFd(fd));
-    if (!st.ok() || is_dev_null(*st) || sys::isatty(BorrowedFd(fd))) continue;
+    if (!st.ok() || sys::isatty(BorrowedFd(fd))) continue;
+    if (is_dev_null(*st)) {
+      TRY(take_own_null(fd));
+      continue;
+    }
     if (st->st_uid == op.uid && st->st_gid == op.gid) continue;
     const Result<void> changed = sys::fchownat(BorrowedFd(fd), "", op.uid, op.gid, 0);
     if (changed.ok()) continue;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // New limits for a container that is there: linux.resources from a file, or the frequent ones from
 // options.
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/resctrl.h"
 #include "ctrtool/core/kit/systemd.h"
+#include "ctrtool/core/sys/file.h"
 #include "runtime/cli/container.h"
 #include "runtime/cli/size.h"
 #include "runtime/spec/parse.h"
@@ -94,7 +98,14 @@ constexpr Limit kLimits[] = {
 
 using Given = std::array<std::optional<std::string>, std::size(kLimits)>;
 
-Syntax syntax_of(std::string& id, std::string& file, Given& given) {
+// Not a limit of a cgroup: these count also beside --resources.
+struct RdtWords {
+  std::string l3_cache_schema;
+  std::string mem_bw_schema;
+  bool empty() const { return l3_cache_schema.empty() && mem_bw_schema.empty(); }
+};
+
+Syntax syntax_of(std::string& id, std::string& file, Given& given, RdtWords& rdt) {
   Syntax syntax{
       .command = "update",
       .help = "Changes the limits of a container. What is not named stays as it is.",
@@ -106,6 +117,11 @@ Syntax syntax_of(std::string& id, std::string& file, Given& given) {
   for (std::size_t i = 0; i < std::size(kLimits); ++i)
     syntax.options.push_back(
         {kLimits[i].option, '\0', kLimits[i].placeholder, kLimits[i].help, &given[i]});
+  syntax.options.push_back({"l3-cache-schema", '\0', "SCHEMA",
+                            "Intel RDT: the container's part of the L3 cache, as in L3:0=f",
+                            &rdt.l3_cache_schema});
+  syntax.options.push_back({"mem-bw-schema", '\0', "SCHEMA",
+                            "Intel RDT: its memory bandwidth, as in MB:0=50", &rdt.mem_bw_schema});
   return syntax;
 }
 
@@ -176,16 +192,29 @@ Result<ctr::CgroupResources> with_devices(ctr::CgroupResources limits, const Con
   return limits;
 }
 
-Result<void> update_container(const CommandContext& context, const std::string& id,
-                              const Resources& resources) {
-  const ContainerDir dir = TRY(StateRoot(state_root(context.options)).open(id));
-  const UniqueFd lock = TRY(dir.lock());
-  const Container container{dir, TRY(dir.load())};
-  TRY(check_status(container));
+// Of the group that the container is in already.
+Result<void> update_rdt(const Container& container, const RdtWords& words) {
+  const Spec spec = TRY(load_spec(container.dir));
+  if (!spec.linux_.intelRdt.has_value())
+    return make_error(Kind::Unsupported, "container %s has no linux.intelRdt",
+                      ctr::quote(container.state.id).c_str());
+  const std::string mountinfo = TRY(ctr::sys::read_file_at(ctr::kCwd, "/proc/self/mountinfo"));
+  const std::string at = ctr::find_resctrl(mountinfo);
+  if (at.empty()) return make_error(Kind::Unsupported, "no resctrl file system is mounted");
+  ctr::RdtGroup group;
+  group.name = translate_rdt(*spec.linux_.intelRdt, container.state.id).name;
+  for (const std::string* schema : {&words.l3_cache_schema, &words.mem_bw_schema})
+    if (!schema->empty()) group.written.push_back(*schema);
+  const UniqueFd resctrl = TRY(ctr::sys::open(at, O_PATH | O_DIRECTORY));
+  return ctr::join_rdt_group(resctrl, group, container.state.init.pid);
+}
+
+Result<void> update_cgroup(const Container& container, const Resources& resources) {
   const ctr::HostFacts facts = TRY(ctr::read_host_facts());
   ctr::Cgroup cgroup = TRY(open_cgroup(container.state));
   if (cgroup.places().empty())
-    return make_error(Kind::Unsupported, "container %s has no cgroup", ctr::quote(id).c_str());
+    return make_error(Kind::Unsupported, "container %s has no cgroup",
+                      ctr::quote(container.state.id).c_str());
   ctr::CgroupResources limits = translate_update(resources, facts);
   TRY(cgroup.apply(limits, ctr::CgroupStage::Update));
   const bool told = TRY(tell_systemd(container.state, limits));
@@ -194,18 +223,36 @@ Result<void> update_container(const CommandContext& context, const std::string& 
   return cgroup.apply(all, ctr::CgroupStage::Update);
 }
 
+Result<void> update_container(const CommandContext& context, const std::string& id,
+                              const Resources* resources, const RdtWords& rdt) {
+  const ContainerDir dir = TRY(StateRoot(state_root(context.options)).open(id));
+  const UniqueFd lock = TRY(dir.lock());
+  const Container container{dir, TRY(dir.load())};
+  TRY(check_status(container));
+  if (resources != nullptr) TRY(update_cgroup(container, *resources));
+  return rdt.empty() ? Result<void>() : update_rdt(container, rdt);
+}
+
 }  // namespace
 
 Result<int> update(const CommandContext& context, const Words& words) {
   std::string id;
   std::string file;
   Given given;
-  if (TRY(parse_words(syntax_of(id, file, given), words)) == Parsed::kHelpShown) return 0;
+  RdtWords rdt;
+  if (TRY(parse_words(syntax_of(id, file, given, rdt), words)) == Parsed::kHelpShown) return 0;
+  const bool limited =
+      !file.empty() ||
+      std::any_of(given.begin(), given.end(), [](const auto& one) { return one.has_value(); });
+  if (!limited && !rdt.empty()) {
+    TRY(update_container(context, id, nullptr, rdt));
+    return 0;
+  }
   Resources resources =
       file.empty() ? TRY(resources_from_options(given)) : TRY(resources_from_file(file));
   drop_kernel_memory(context, resources);
   lift_zero_pids(resources);
-  TRY(update_container(context, id, resources));
+  TRY(update_container(context, id, &resources, rdt));
   return 0;
 }
 

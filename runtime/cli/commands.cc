@@ -6,6 +6,8 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/escape.h"
+#include "runtime/cli/criu.h"
+#include "runtime/cli/mounts.h"
 #include "runtime/cli/trace_file.h"
 #include "runtime/cli/version.h"
 
@@ -13,6 +15,7 @@ namespace oci::cli {
 namespace {
 
 constexpr Command kCommands[] = {
+    {"checkpoint", checkpoint, "write a container's processes to files", Reach::Changes},
     {"create", create, "make a container, to be started later", Reach::EntersContainer},
     {"delete", delete_, "remove a container", Reach::Changes},
     {"events", events, "print what a container uses, as JSON", Reach::Looks},
@@ -21,9 +24,11 @@ constexpr Command kCommands[] = {
     {"help", help, "show the commands, or the options of one", Reach::Looks},
     {"kill", kill, "send a signal to a container", Reach::Changes},
     {"list", list, "list the containers", Reach::Looks},
+    {"mounts", mounts, "add bind mounts to a container, or remove mounts", Reach::EntersContainer},
     {"pause", pause, "freeze a container", Reach::Changes},
     {"plan", plan, "print what create would do with a bundle", Reach::Looks},
     {"ps", ps, "show the processes of a container", Reach::Changes},
+    {"restore", restore, "make a container again from a checkpoint", Reach::Changes},
     {"resume", resume, "let a paused container run again", Reach::Changes},
     {"run", run, "make a container, run its program, remove it", Reach::EntersContainer},
     {"spec", spec, "write a configuration to start from", Reach::Changes},

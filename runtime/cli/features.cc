@@ -79,7 +79,7 @@ void write_annotations(json::Writer& out) {
   out.object([&] {
     out.member("org.ctrtool.version", OCICTR_VERSION);
     out.member("org.ctrtool.commit", commit());
-    out.member("org.opencontainers.runc.checkpoint.enabled", "false");
+    out.member("org.opencontainers.runc.checkpoint.enabled", "true");
     out.member("io.github.seccomp.libseccomp.version", ctr::seccomp_library_version());
   });
 }

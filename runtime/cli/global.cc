@@ -8,6 +8,7 @@
 #include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/file.h"
+#include "runtime/cli/choose.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/path.h"
 
@@ -69,23 +70,6 @@ Syntax global_syntax(Given& given, Words& command) {
       .rest = &command,
       .more_help = commands_help,
   };
-}
-
-template <typename T>
-struct Word {
-  const char* word;
-  T value;
-};
-
-template <typename T, std::size_t N>
-Result<T> choose(const char* option, std::string_view text, const Word<T> (&words)[N]) {
-  std::string choices;
-  for (const Word<T>& word : words) {
-    if (text == word.word) return word.value;
-    choices = choices + (choices.empty() ? "" : ", ") + word.word;
-  }
-  return make_error(Kind::InvalidSpec, "option --%s: %s is none of %s", option, quote(text).c_str(),
-                    choices.c_str());
 }
 
 constexpr Word<LogFormat> kLogFormats[] = {{"text", LogFormat::Text}, {"json", LogFormat::Json}};

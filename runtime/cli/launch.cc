@@ -99,55 +99,6 @@ Result<void> check_rdt_is_new(const std::vector<std::string>& directories) {
   return {};
 }
 
-ContainerState first_record(const CommandContext& context, const LaunchOptions& options,
-                            const Draft& draft) {
-  ContainerState state;
-  state.oci_version = draft.spec.ociVersion;
-  state.id = options.id;
-  state.bundle = draft.translate.bundle;
-  state.rootfs = absolute_path_in(draft.translate.bundle, draft.spec.root.path);
-  state.created = ctr::rfc3339_now();
-  state.owner = draft.facts.euid;
-  state.annotations = draft.spec.annotations;
-  state.cgroup.driver = context.options.driver;
-  if (draft.translate.cgroup.has_value()) state.cgroup.record = *draft.translate.cgroup;
-  if (draft.translate.scope.has_value()) {
-    state.cgroup.scope = draft.translate.scope->name.unit;
-    state.cgroup.systemd = draft.translate.scope->instance;
-  }
-  state.rdt_directories = rdt_record(draft);
-  const Namespace* const pid = find_namespace(draft.spec.linux_, NamespaceType::Pid);
-  state.own_pid_namespace = pid != nullptr && pid->path.empty();
-  state.no_process = !draft.spec.process.has_value();
-  state.terminal = draft.spec.process.has_value() && draft.spec.process->terminal;
-  state.detached = options.detach;
-  state.has_poststart_hooks = !draft.spec.hooks.poststart.empty();
-  state.has_poststop_hooks = !draft.spec.hooks.poststop.empty();
-  for (int fd = 0; fd <= 2; ++fd) {
-    const Result<std::string> target =
-        ctr::sys::readlinkat(ctr::kCwd, ctr::strf("/proc/self/fd/%d", fd));
-    state.external_descriptors.push_back(target.ok() ? *target : "/dev/null");
-  }
-  return state;
-}
-
-// The record tells where the freezer is, so that `state` need not look for it.
-void note_freezer(ContainerState& state, const ctr::CgroupLayout& layout) {
-  if (state.cgroup.record.path.empty()) return;
-  const Result<ctr::Cgroup> cgroup = ctr::Cgroup::open(layout, state.cgroup.record);
-  if (cgroup.ok()) state.cgroup.freezer = freezer_file(*cgroup);
-}
-
-hooks::RunnerOptions hook_options(const ContainerState& state, const Spec& spec) {
-  hooks::RunnerOptions options;
-  options.state = [state](std::string_view status, pid_t pid) {
-    return hook_state(state, status, pid);
-  };
-  options.bundle = state.bundle;
-  if (spec.process.has_value()) options.container_env = spec.process->env;
-  return options;
-}
-
 // The specification wants the poststop hooks run for a container whose creation failed too.
 void run_poststop(const CommandContext& context, hooks::Runner& runner, const Spec& spec) {
   const std::vector<ctr::Hook> list = translate_hooks(spec.hooks, ctr::HookStage::Poststop);
@@ -169,17 +120,11 @@ bool add_notify_socket(const std::string& state_directory, Draft& draft) {
   return true;
 }
 
-LaunchOptions absolute_paths(LaunchOptions options, Result<void>& done) {
-  for (std::string* path : {&options.console_socket, &options.pid_file, &options.pidfd_socket}) {
-    if (path->empty()) continue;
-    Result<std::string> full = absolute_path(*path);
-    if (!full.ok()) {
-      done = full.error();
-      break;
-    }
-    *path = std::move(full).value();
-  }
-  return options;
+// The option, or crun's annotation for it.
+std::string pidfd_socket(const LaunchOptions& options, const Spec& spec) {
+  const auto annotated = spec.annotations.find("run.oci.pidfd_receiver");
+  const bool given = !options.pidfd_socket.empty() || annotated == spec.annotations.end();
+  return given ? options.pidfd_socket : annotated->second;
 }
 
 Result<void> check_root(const std::string& rootfs) {
@@ -248,11 +193,66 @@ Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& opt
   return draft;
 }
 
+Result<LaunchOptions> absolute_paths(const LaunchOptions& options) {
+  LaunchOptions out = options;
+  for (std::string* path : {&out.console_socket, &out.pid_file, &out.pidfd_socket})
+    if (!path->empty()) *path = TRY(absolute_path(*path));
+  return out;
+}
+
+Result<ContainerState> first_record(const CommandContext& context, const LaunchOptions& options,
+                                    const Draft& draft) {
+  ContainerState state;
+  state.oci_version = draft.spec.ociVersion;
+  state.id = options.id;
+  state.bundle = draft.translate.bundle;
+  state.rootfs = absolute_path_in(draft.translate.bundle, draft.spec.root.path);
+  state.created = ctr::rfc3339_now();
+  state.owner = draft.facts.euid;
+  state.annotations = draft.spec.annotations;
+  state.cgroup.driver = context.options.driver;
+  if (draft.translate.cgroup.has_value()) state.cgroup.record = *draft.translate.cgroup;
+  if (draft.translate.scope.has_value()) {
+    state.cgroup.scope = draft.translate.scope->name.unit;
+    state.cgroup.systemd = draft.translate.scope->instance;
+  }
+  state.rdt_directories = rdt_record(draft);
+  const Namespace* const pid = find_namespace(draft.spec.linux_, NamespaceType::Pid);
+  state.own_pid_namespace = pid != nullptr && pid->path.empty();
+  state.no_process = !draft.spec.process.has_value();
+  state.terminal = draft.spec.process.has_value() && draft.spec.process->terminal;
+  state.detached = options.detach;
+  state.has_poststart_hooks = !draft.spec.hooks.poststart.empty();
+  state.has_poststop_hooks = !draft.spec.hooks.poststop.empty();
+  for (int fd = 0; fd <= 2; ++fd) {
+    const Result<std::string> target =
+        ctr::sys::readlinkat(ctr::kCwd, ctr::strf("/proc/self/fd/%d", fd));
+    state.external_descriptors.push_back(target.ok() ? *target : "/dev/null");
+  }
+  TRY(check_root(state.rootfs));
+  TRY(check_rdt_is_new(state.rdt_directories));
+  return state;
+}
+
+void note_freezer(ContainerState& state, const ctr::CgroupLayout& layout) {
+  if (state.cgroup.record.path.empty()) return;
+  const Result<ctr::Cgroup> cgroup = ctr::Cgroup::open(layout, state.cgroup.record);
+  if (cgroup.ok()) state.cgroup.freezer = freezer_file(*cgroup);
+}
+
+hooks::RunnerOptions hook_options(const ContainerState& state, const Spec& spec) {
+  hooks::RunnerOptions options;
+  options.state = [state](std::string_view status, pid_t pid) {
+    return hook_state(state, status, pid);
+  };
+  options.bundle = state.bundle;
+  if (spec.process.has_value()) options.container_env = spec.process->env;
+  return options;
+}
+
 Result<Launched> launch(const CommandContext& context, const LaunchOptions& words) {
   TRY(check_id(words.id));
-  Result<void> paths;
-  const LaunchOptions options = absolute_paths(words, paths);
-  TRY(paths);
+  const LaunchOptions options = TRY(absolute_paths(words));
   const StateRoot root(state_root(context.options));
   TRY(root.check_free(options.id));
   Draft draft = TRY(read_draft(context, options));
@@ -264,9 +264,7 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
     context.log.warning("config.json: " + problem.text());
   translating.end();
   Trace::Scope recording(context.trace, "make the record");
-  ContainerState state = first_record(context, options, draft);
-  TRY(check_root(state.rootfs));
-  TRY(check_rdt_is_new(state.rdt_directories));
+  ContainerState state = TRY(first_record(context, options, draft));
 
   TRY(root.make());
   ContainerDir dir = TRY(root.create(options.id));
@@ -311,7 +309,8 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   note_freezer(state, draft.cgroups);
   TRY(dir.save(state));
   if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, prepared->pid()));
-  if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, prepared->pidfd()));
+  const std::string pidfd_to = pidfd_socket(options, draft.spec);
+  if (!pidfd_to.empty()) TRY(send_pidfd(pidfd_to, prepared->pidfd()));
   undo.release();
   return Launched{
       {std::move(dir), std::move(state)}, std::move(prepared).value(), std::move(terminal), notify};

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ctrtool/core/exec/executor.h"
+#include "hooks/runner.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/container.h"
 #include "runtime/translate/translate.h"
@@ -39,6 +40,15 @@ struct Draft {
   TranslateOptions translate;
 };
 ctr::Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& options);
+// The options with absolute paths. Kind::InvalidSpec: one is empty.
+ctr::Result<LaunchOptions> absolute_paths(const LaunchOptions& options);
+// A new container's record, before it has a process. Looks at the host, changes nothing.
+ctr::Result<ContainerState> first_record(const CommandContext& context,
+                                         const LaunchOptions& options, const Draft& draft);
+// Now that the cgroup is there: where its freezer is, so that `state` need not look for it.
+void note_freezer(ContainerState& state, const ctr::CgroupLayout& layout);
+// Of the hooks that come before the program's start.
+hooks::RunnerOptions hook_options(const ContainerState& state, const Spec& spec);
 
 struct Launched {
   Container container;

@@ -12,7 +12,7 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/compat.h"
-#include "runtime/translate/internal.h"
+#include "runtime/translate/cgroup_steps.h"
 
 namespace oci {
 namespace {
@@ -218,10 +218,14 @@ void add_privileged_attributes(Work& work, const Process& process, const Pointer
 
 void plan_clone_again(Work& work) { add_clone_again(work); }
 
-void add_clone_and_namespaces(Work& work, const MountPlan& mounts) {
+void add_made_cgroup(Work& work) {
   if (work.options.cgroup.has_value() && !work.options.scope.has_value())
     work.parent(Phase::Prepare, ctr::MakeCgroup{*work.options.cgroup},
                 Pointer("/linux/cgroupsPath"));
+}
+
+void add_clone_and_namespaces(Work& work, const MountPlan& mounts) {
+  add_made_cgroup(work);
   check_joined_mounts(work);
   add_early_parent(work, mounts);
   add_enter_pid(work);

@@ -6,7 +6,7 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/compat.h"
-#include "runtime/translate/internal.h"
+#include "runtime/translate/cgroup_steps.h"
 
 namespace oci {
 namespace {
@@ -25,32 +25,10 @@ void append(Work& work, const std::vector<ctr::Step>& steps) {
   work.plan.steps.insert(work.plan.steps.end(), steps.begin(), steps.end());
 }
 
-// The limits are set while the child is busy with its mounts.
-void add_cgroup_limits(Work& work) {
-  const Pointer at = Pointer("/linux/resources");
-  ctr::CgroupResources limits = translate_resources(work.spec.linux_.resources, work.facts);
-  for (ctr::LimitProblem& problem : ctr::check_limits(limits))
-    work.problems.error(Pointer(at.str() + problem.pointer), std::move(problem.message));
-  if (!work.options.cgroup.has_value()) return;
-  if (work.options.scope.has_value()) add_scope(work, limits);
-  work.parent(Phase::Cgroup, ctr::LimitCgroup{std::move(limits)}, at);
-  add_delegation(work);
-}
-
 bool is_cgroup_mount(const ctr::Step& step) {
   const auto* const fs = std::get_if<ctr::MountFs>(&step.op);
   return std::holds_alternative<ctr::MountCgroups>(step.op) ||
          (fs != nullptr && fs->type == "cgroup");
-}
-
-// Before a cgroup namespace is made, and before cgroups are mounted, the process must be in its
-// own.
-void add_cgroup_join(Work& work) {
-  if (work.options.cgroup.has_value()) {
-    work.meet(Phase::Cgroup, Point::CgroupMade);
-    work.child(Phase::Cgroup, ctr::JoinCgroup{});
-  }
-  if (work.new_namespace(NamespaceType::Cgroup)) work.child(Phase::Cgroup, ctr::UnshareCgroup{});
 }
 
 void add_tree(Work& work, const MountPlan& mounts) {
@@ -207,6 +185,28 @@ void add_idle_process(Work& work) {
 }
 
 }  // namespace
+
+// The limits are set while the child is busy with its mounts.
+void add_cgroup_limits(Work& work) {
+  const Pointer at = Pointer("/linux/resources");
+  ctr::CgroupResources limits = translate_resources(work.spec.linux_.resources, work.facts);
+  for (ctr::LimitProblem& problem : ctr::check_limits(limits))
+    work.problems.error(Pointer(at.str() + problem.pointer), std::move(problem.message));
+  if (!work.options.cgroup.has_value()) return;
+  if (work.options.scope.has_value()) add_scope(work, limits);
+  work.parent(Phase::Cgroup, ctr::LimitCgroup{std::move(limits)}, at);
+  add_delegation(work);
+}
+
+// Before a cgroup namespace is made, and before cgroups are mounted, the process must be in its
+// own.
+void add_cgroup_join(Work& work) {
+  if (work.options.cgroup.has_value()) {
+    work.meet(Phase::Cgroup, Point::CgroupMade);
+    work.child(Phase::Cgroup, ctr::JoinCgroup{});
+  }
+  if (work.new_namespace(NamespaceType::Cgroup)) work.child(Phase::Cgroup, ctr::UnshareCgroup{});
+}
 
 bool Work::new_namespace(NamespaceType type) const {
   const Namespace* const found = find_namespace(spec.linux_, type);

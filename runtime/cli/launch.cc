@@ -262,6 +262,7 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   TRY(first_error(translation.problems, "config.json"));
   for (const Problem& problem : translation.problems)
     context.log.warning("config.json: " + problem.text());
+  const std::vector<UniqueFd> reserved = TRY(reserve_descriptors(translation.plan));
   translating.end();
   Trace::Scope recording(context.trace, "make the record");
   ContainerState state = TRY(first_record(context, options, draft));

@@ -58,6 +58,8 @@ struct Launched {
 };
 ctr::Result<Launched> launch(const CommandContext& context, const LaunchOptions& options);
 
+// Keeps descriptors from being used until the child puts sockets there (org.ctrtool.listen).
+ctr::Result<std::vector<ctr::UniqueFd>> reserve_descriptors(const ctr::ContainerPlan& plan);
 // Descriptors that the program gets besides 0 to 2: --preserve-fds and LISTEN_FDS.
 ctr::Result<unsigned> preserved_descriptors(const std::string& preserve_fds);
 std::vector<std::string> socket_activation_env();

@@ -18,6 +18,7 @@ struct Work {
   Problems& problems;
 
   bool new_namespace(NamespaceType type) const;
+  std::string annotation(const char* name) const;  // empty when there is none
   bool joined_namespace(NamespaceType type) const;
   bool in_user_namespace() const {
     return new_namespace(NamespaceType::User) || joined_namespace(NamespaceType::User);
@@ -53,6 +54,7 @@ void add_privileged_attributes(Work& work, const Process& process, const Pointer
 ctr::IdMap translate_id_map(const std::vector<IdMapping>& mappings, Problems& problems,
                             const Pointer& at);  // ids.cc
 void add_delegation(Work& work);                 // cgroup.cc
+Pointer annotation_at(const char* name);
 // systemd.cc, instead of MakeCgroup.
 void add_scope(Work& work, const ctr::CgroupResources& limits);
 // One's own ID can be mapped by oneself, if setgroups is given up (user_namespaces(7)).
@@ -64,6 +66,8 @@ bool root_on_tmpfs(Work& work);
 void plan_image(Work& work, MountPlan& mounts);
 void add_tmpfs_root(Work& work);
 void add_image(Work& work, const MountPlan& mounts);
+// listen.cc: org.ctrtool.listen
+void add_listen(Work& work);
 // labels.cc
 void add_labels(Work& work, const Process& process, const Pointer& at, ctr::Phase phase);
 std::optional<ctr::MountLabel> mount_label(Work& work);

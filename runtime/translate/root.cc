@@ -18,13 +18,6 @@ constexpr const char* kMode = "org.ctrtool.rootfs";
 constexpr const char* kIdMap = "org.ctrtool.rootfs.idmap";
 constexpr const char* kWritable = "org.ctrtool.rootfs.writable";
 
-std::string annotation(const Work& work, const char* name) {
-  const auto found = work.spec.annotations.find(name);
-  return found != work.spec.annotations.end() ? found->second : std::string();
-}
-
-Pointer annotation_at(const char* name) { return Pointer("/annotations").at(name); }
-
 std::string root_path(const Work& work) {
   const std::string& path = work.spec.root.path;
   return path.starts_with('/') ? path : work.options.bundle + "/" + path;
@@ -55,7 +48,7 @@ bool has_volume(const Work& work) {
 
 std::vector<std::string> writable_names(Work& work) {
   std::vector<std::string> names;
-  const std::string value = annotation(work, kWritable);
+  const std::string value = work.annotation(kWritable);
   for (const std::string_view name : ctr::split(value, ',')) {
     if (is_top_level_name(name)) {
       names.emplace_back(name);
@@ -70,7 +63,7 @@ std::vector<std::string> writable_names(Work& work) {
 }
 
 std::optional<ctr::MountIdMapping> image_id_map(Work& work) {
-  const std::string asked = annotation(work, kIdMap);
+  const std::string asked = work.annotation(kIdMap);
   if (asked.empty() || asked == "false") return std::nullopt;
   const Linux& config = work.spec.linux_;
   if (!may_map_mounts(work)) {
@@ -90,7 +83,7 @@ std::optional<ctr::MountIdMapping> image_id_map(Work& work) {
 }  // namespace
 
 bool root_on_tmpfs(Work& work) {
-  const std::string mode = annotation(work, kMode);
+  const std::string mode = work.annotation(kMode);
   if (!mode.empty() && mode != "bind" && mode != "tmpfs")
     work.problems.error(annotation_at(kMode), "must be bind or tmpfs");
   if (mode != "tmpfs") return false;

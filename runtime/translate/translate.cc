@@ -213,6 +213,13 @@ bool Work::new_namespace(NamespaceType type) const {
   return found != nullptr && found->path.empty();
 }
 
+std::string Work::annotation(const char* name) const {
+  const auto found = spec.annotations.find(name);
+  return found != spec.annotations.end() ? found->second : std::string();
+}
+
+Pointer annotation_at(const char* name) { return Pointer("/annotations").at(name); }
+
 bool Work::joined_namespace(NamespaceType type) const {
   const Namespace* const found = find_namespace(spec.linux_, type);
   return found != nullptr && !found->path.empty();
@@ -273,6 +280,7 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
     add_identity(work);
     add_bare_root(work);
   }
+  add_listen(work);
   if (spec.process.has_value()) {
     const std::string keyring =
         options.no_new_keyring ? std::string() : std::string("_ses.") + options.id;

@@ -127,6 +127,7 @@ Result<void> run(const OpenTerminal& op, Context& ctx);
 Result<void> run(const NewSession& op, Context& ctx);
 Result<void> run(const TakeStdio& op, Context& ctx);
 Result<void> run(const MakeSocketPair& op, Context& ctx);
+Result<void> run(const OpenSockets& op, Context& ctx);
 Result<void> run(const CloseFd& op, Context& ctx);
 Result<void> run(const NotifyFd& op, Context& ctx);
 Result<void> run(const ChownStdio& op, Context& ctx);

@@ -304,6 +304,15 @@ Named show(const TakeStdio& op) {
 Named show(const MakeSocketPair& op) {
   return {"make_socket_pair", strf("socket pair of type %d for script and program", op.type)};
 }
+Named show(const OpenSockets& op) {
+  std::string text = "open sockets";
+  unsigned number = op.first;
+  for (const ListenSocket& socket : op.sockets)
+    text += strf("%s %u %s: ", number == op.first ? "" : ";", number, quote(socket.name).c_str()) +
+            describe(socket.request),
+        ++number;
+  return {"open_sockets", text};
+}
 Named show(const CloseFd& op) { return {"close_fd", strf("close fd %d", op.fd)}; }
 Named show(const NotifyFd& op) { return {"notify_fd", strf("a byte to fd %d", op.fd)}; }
 Named show(const ChownStdio& op) {

@@ -25,6 +25,7 @@
 #include "ctrtool/core/kit/resctrl.h"
 #include "ctrtool/core/kit/rlimit.h"
 #include "ctrtool/core/kit/seccomp.h"
+#include "ctrtool/core/kit/socket_request.h"
 #include "ctrtool/core/kit/systemd_unit.h"
 #include "ctrtool/core/sys/cred.h"
 
@@ -351,6 +352,13 @@ struct TakeStdio {
 struct MakeSocketPair {
   int type;
 };
+// Child: sockets for the program, made in the namespaces it is in, on the descriptors from `first`
+// on, which the caller keeps free for them. LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES say so.
+struct OpenSockets {
+  unsigned first;
+  std::vector<ListenSocket> sockets;
+  std::string names;  // of all descriptors from 3 on
+};
 struct CloseFd {
   int fd;
 };
@@ -521,7 +529,7 @@ using Op = std::variant<
     Execute, RunHooks, Join, Fork, TakeRoot, NewRoot, EnterRoot, EnterDirectory, MountProcOf,
     ReturnToDirectory, TakeStdio, MakeSocketPair, CloseFd, NotifyFd, LimitChild, SetInheritable,
     RaiseAmbient, SetSecurebits, DropUninheritable, SetUndumpable, SetTimerSlack, SetHugePages,
-    WritePidFile, RequireEmpty, RunScript, SealProgram>;
+    WritePidFile, RequireEmpty, RunScript, SealProgram, OpenSockets>;
 
 // "mount_fs": the operation's name in plans.
 std::string_view op_name(const Op& op);

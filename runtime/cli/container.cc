@@ -48,24 +48,6 @@ Result<void> thaw_v1(const ContainerState& state) {
   return cgroup.set_frozen(false);
 }
 
-// Nothing when the process has ended and is not reaped: that is its parent's business. So it is
-// when init itself is through but waits for others of its pid namespace to be reaped by whoever put
-// them there with `exec`.
-Result<void> wait_for_end(const ContainerState& state) {
-  constexpr int kPatienceMs = 10000;
-  constexpr int kLookMs = 50;
-  const std::optional<UniqueFd> init = TRY(open_process(state.init));
-  if (!init.has_value()) return {};
-  for (int waited = 0; waited < kPatienceMs; waited += kLookMs) {
-    const bool ended = TRY(ctr::sys::wait_pidfd(*init, kLookMs));
-    if (ended) return {};
-    const std::optional<ctr::sys::ProcStat> stat = TRY(ctr::sys::proc_stat(state.init.pid));
-    if (!stat.has_value() || stat->exiting) return {};
-  }
-  return make_error(Kind::System, "process %d does not die: it was sent SIGKILL %d s ago",
-                    state.init.pid, kPatienceMs / 1000);
-}
-
 // A manager that is no longer there has taken its units with it.
 Result<void> stop_scope(const ContainerState& state) {
   if (state.cgroup.scope.empty()) return {};
@@ -160,6 +142,24 @@ Result<bool> kill_container(const ContainerState& state) {
     TRY(thaw_v1(state));
   }
   return alive;
+}
+
+// Nothing when the process has ended and is not reaped: that is its parent's business. So it is
+// when init itself is through but waits for others of its pid namespace to be reaped by whoever put
+// them there with `exec`.
+Result<void> wait_for_end(const ContainerState& state) {
+  constexpr int kPatienceMs = 10000;
+  constexpr int kLookMs = 50;
+  const std::optional<UniqueFd> init = TRY(open_process(state.init));
+  if (!init.has_value()) return {};
+  for (int waited = 0; waited < kPatienceMs; waited += kLookMs) {
+    const bool ended = TRY(ctr::sys::wait_pidfd(*init, kLookMs));
+    if (ended) return {};
+    const std::optional<ctr::sys::ProcStat> stat = TRY(ctr::sys::proc_stat(state.init.pid));
+    if (!stat.has_value() || stat->exiting) return {};
+  }
+  return make_error(Kind::System, "process %d does not die: it was sent SIGKILL %d s ago",
+                    state.init.pid, kPatienceMs / 1000);
 }
 
 Result<SharedRoot> survey_shared_root(const std::string& rootfs) {

@@ -41,6 +41,9 @@ ctr::Result<bool> signal_init(const ContainerState& state, int signal);
 // wait. False when init had ended; others of its cgroup are killed all the same.
 ctr::Result<bool> kill_container(const ContainerState& state);
 
+// For init's end, some seconds: at once when it has ended. Nobody else may ever reap it.
+ctr::Result<void> wait_for_end(const ContainerState& state);
+
 // Where a container without a mount namespace will have its root mounted; to be recorded before.
 ctr::Result<SharedRoot> survey_shared_root(const std::string& rootfs);
 // Undoes that mount with all that is mounted in it, unless that was done already.

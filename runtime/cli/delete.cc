@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "ctrtool/core/base/strf.h"
 #include "runtime/cli/container.h"
 #include "runtime/cli/match.h"
+#include "runtime/translate/translate.h"
 
 namespace oci::cli {
 namespace {
@@ -14,6 +17,9 @@ using ctr::UniqueFd;
 Result<void> check_deletable(const Container& container) {
   const Status status = TRY(container_status(container.dir, container.state));
   if (status != Status::Running && status != Status::Paused) return {};
+  // Engines send SIGKILL and come here at once.
+  const bool ending = TRY(is_ending(container.state.init));
+  if (status == Status::Running && ending) return wait_for_end(container.state);
   return make_error(Kind::WrongState, "cannot delete container %s that is not stopped: %s",
                     ctr::quote(container.state.id).c_str(), std::string(to_string(status)).c_str());
 }
@@ -25,10 +31,30 @@ void kill_first(const ContainerDir& dir) {
   if (state.ok()) static_cast<void>(kill_container(*state));
 }
 
-// What a killed `create` leaves before its first record, and what a damaged record leaves of a
-// container, has nothing but a directory that we could find.
-Result<void> remove_remains(const ContainerDir& dir, const ctr::Error& why, bool force) {
-  if (why.kind != Kind::NotFound && !force) return why;
+// What a damaged record does not tell any more, as far as the configuration does: the cgroup, and
+// with it the processes. The cgroups above it stay: they may be another's.
+Result<ContainerState> rebuild_state(const CommandContext& context, const ContainerDir& dir) {
+  ContainerState state;
+  state.id = dir.id();
+  if (context.options.driver != CgroupDriver::Cgroupfs) return state;
+  const Spec spec = TRY(load_spec(dir));
+  const ctr::CgroupLayout layout = TRY(ctr::discover_cgroups());
+  ctr::CgroupRecord& record = state.cgroup.record;
+  record.path = TRY(ctr::normalize_cgroup_path(default_cgroup_path(spec, state.id)));
+  const auto above = static_cast<unsigned>(std::count(record.path.begin(), record.path.end(), '/'));
+  for (const ctr::CgroupHierarchy& hierarchy : layout.hierarchies)
+    record.existed[hierarchy.name] = above - 1;
+  return state;
+}
+
+// A killed `create` leaves nothing but a directory before its first record.
+Result<void> remove_remains(const CommandContext& context, const ContainerDir& dir,
+                            const ctr::Error& why, bool force) {
+  const bool damaged = why.kind != Kind::NotFound;
+  if (damaged && !force) return why;
+  Result<ContainerState> rebuilt = why;
+  if (damaged) rebuilt = rebuild_state(context, dir);
+  if (rebuilt.ok()) return destroy_container(context, {dir, std::move(rebuilt).value()});
   TRY(dir.remove());
   if (!force) return why;
   return {};
@@ -43,7 +69,7 @@ Result<void> delete_container(const CommandContext& context, const std::string& 
     return lock.error();
   }
   Result<ContainerState> state = dir.load();
-  if (!state.ok()) return remove_remains(dir, state.error(), force);
+  if (!state.ok()) return remove_remains(context, dir, state.error(), force);
   const Container container{dir, std::move(state).value()};
   if (!force) TRY(check_deletable(container));
   return destroy_container(context, container);

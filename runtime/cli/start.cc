@@ -25,8 +25,9 @@ Result<void> check_startable(const Container& container) {
       return wrong_status(container, status, "cannot start a container that is not yet created");
     case Status::Stopped:
       return wrong_status(container, status, "cannot start a container that has stopped");
-    case Status::Running:
     case Status::Paused:
+      return wrong_status(container, status, "cannot start a paused container");
+    case Status::Running:
       break;
   }
   return wrong_status(container, status, "cannot start an already running container");

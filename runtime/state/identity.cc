@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/file.h"
@@ -32,6 +34,16 @@ const Result<std::string>& this_boot() {
 
 bool is_dead(const ProcStat& stat) { return stat.state == 'Z' || stat.state == 'X'; }
 
+// proc_pid_status(5): masks in hexadecimal, of the thread and of the process.
+bool has_pending(std::string_view status, int signal) {
+  for (const std::string_view line : ctr::split(status, '\n')) {
+    if (!line.starts_with("SigPnd:") && !line.starts_with("ShdPnd:")) continue;
+    const std::string mask(ctr::trim(line.substr(sizeof "SigPnd:" - 1)));
+    if ((std::strtoull(mask.c_str(), nullptr, 16) >> (signal - 1) & 1U) != 0) return true;
+  }
+  return false;
+}
+
 // Others are shown a status of 0 (proc(5), exit_code: needs PTRACE_MODE_READ).
 bool shows_status(pid_t pid) {
   if (::geteuid() == 0) return true;
@@ -56,6 +68,15 @@ Result<bool> is_alive(const ProcessIdentity& identity) {
   if (!stat.has_value() || is_dead(*stat) || stat->start_time != identity.start_time) return false;
   const std::string now = TRY(this_boot());
   return now == identity.boot_id;
+}
+
+Result<bool> is_ending(const ProcessIdentity& identity) {
+  const std::optional<ProcStat> stat = TRY(ctr::sys::proc_stat(identity.pid));
+  if (!stat.has_value() || is_dead(*stat) || stat->exiting) return true;
+  const Result<std::string> status =
+      ctr::sys::read_file_at(ctr::kCwd, ctr::strf("/proc/%d/status", identity.pid));
+  if (!status.ok()) return status.error().code == ESRCH || status.error().code == ENOENT;
+  return has_pending(*status, SIGKILL);
 }
 
 Result<std::optional<int>> exit_status_of_zombie(const ProcessIdentity& identity) {

@@ -28,6 +28,10 @@ ctr::Result<ProcessIdentity> identify(pid_t pid);
 // False when it has ended: gone, a zombie, or another process has its pid now.
 ctr::Result<bool> is_alive(const ProcessIdentity& identity);
 
+// It has been sent SIGKILL, or is on its way out: it will have ended soon, if it has not yet. A
+// frozen one may take until it is thawed.
+ctr::Result<bool> is_ending(const ProcessIdentity& identity);
+
 // A pidfd of exactly that process; nothing when it has ended. What is signalled through it cannot
 // be another process, whatever happens to the pid.
 ctr::Result<std::optional<ctr::UniqueFd>> open_process(const ProcessIdentity& identity);

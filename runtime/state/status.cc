@@ -69,9 +69,11 @@ Result<Status> container_status(const ContainerDir& dir, const ContainerState& s
   if (state.init.pid == 0) return Status::Creating;
   const bool alive = TRY(is_alive(state.init));
   if (!alive) return Status::Stopped;
+  // A frozen one cannot be started either.
+  const Status status = TRY(running_or_paused(state));
+  if (status != Status::Running) return status;
   const bool waits = TRY(waits_at_gate(dir));
-  if (waits) return Status::Created;
-  return running_or_paused(state);
+  return waits ? Status::Created : Status::Running;
 }
 
 bool says_frozen(std::string_view text) {

@@ -229,6 +229,37 @@ OCI_TEST(OddCallers, FewDescriptorsFailCleanly) {
   EXPECT_GT(worked, 0);
 }
 
+// Nobody knows the process then but its control group.
+OCI_TEST(Damaged, ForcedDeleteEndsTheProcessesOfADamagedRecord) {
+  for (const char* text : {"", "{", "[]", "{\"id\":5}"}) {
+    Bundle bundle;
+    bundle.args({"/bin/guest", "hold"});
+    const Snapshot before = take_snapshot();
+    ASSERT_STATUS(run_bundle(bundle, {"--detach"}), 0);
+    write_file(state_root() + "/" + bundle.id() + "/state.json", text);
+    for (const char* verb : {"state", "delete"}) {
+      const Outcome outcome = runtime({verb, bundle.id()});
+      EXPECT_STATUS(outcome, 1);
+      EXPECT_TRUE(contains(outcome.err, "state.json")) << outcome.err;
+    }
+    EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+    for (const std::string& line : left_behind(before)) ADD_FAILURE() << line;
+  }
+}
+
+OCI_TEST(Damaged, WithoutItsConfigurationOnlyTheDirectoryGoes) {
+  Bundle bundle;
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  const pid_t init = pid_of(bundle.id());
+  const std::string dir = state_root() + "/" + bundle.id();
+  write_file(dir + "/state.json", "");
+  write_file(dir + "/config.json", "");
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+  EXPECT_FALSE(path_exists(dir));
+  ::kill(init, SIGKILL);
+  clean_up_machine();
+}
+
 OCI_TEST(StateRoot, IsPrivate) {
   Bundle bundle;
   ::umask(0);

@@ -323,6 +323,16 @@ OCI_TEST(Kill, KnowsSignalsByNumberAndName) {
 }
 
 // A container in the caller's pid namespace: its other processes don't die with init.
+OCI_TEST(Kill, DeleteMayFollowAtOnce) {
+  Bundle bundle;
+  bundle.args({"/bin/guest", "hold"});
+  for (int round = 0; round < 20; ++round) {
+    create_and_start(bundle);
+    EXPECT_STATUS(runtime({"kill", bundle.id(), "KILL"}), 0);
+    ASSERT_STATUS(runtime({"delete", bundle.id()}), 0);
+  }
+}
+
 OCI_TEST(Kill, SharedPidNamespaceIsKilledByControlGroup) {
   Bundle bundle;
   bundle.shell("sleep 100 & sleep 100 & echo ready; wait")
@@ -430,6 +440,22 @@ OCI_TEST(Pause, ForcedDeleteEndsAPausedContainer) {
   bundle.args({"/bin/guest", "hold"});
   create_and_start(bundle);
   ASSERT_STATUS(runtime({"pause", bundle.id()}), 0);
+  delete_by_force(bundle);
+}
+
+// It would wait for a process that cannot answer, and hold the lock that `resume` needs.
+OCI_TEST(Pause, PausedContainersCannotBeStarted) {
+  Bundle bundle;
+  bundle.args({"/bin/guest", "hold"});
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  ASSERT_STATUS(runtime({"pause", bundle.id()}), 0);
+  EXPECT_EQ(state_of(bundle.id(), "/status"), "paused");
+  const Outcome refused = runtime({"start", bundle.id()});
+  EXPECT_STATUS(refused, 1);
+  EXPECT_TRUE(contains(refused.err, "paused")) << refused.err;
+  ASSERT_STATUS(runtime({"resume", bundle.id()}), 0);
+  EXPECT_EQ(state_of(bundle.id(), "/status"), "created");
+  EXPECT_STATUS(runtime({"start", bundle.id()}), 0);
   delete_by_force(bundle);
 }
 

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hostile root file systems: whatever lies where the runtime looks, nothing of the host is touched
+// or shown, and a container that runs is what its configuration says. Numbers: tests/CASES.md.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ctrtool/core/base/strf.h"
+#include "tests/support/console.h"
+#include "tests/support/runtime.h"
+#include "tests/support/tracer.h"
+
+namespace {
+
+using namespace support;
+
+// A place on the host that links of the image point to.
+class Host {
+ public:
+  Host() {
+    make_sentinel(dir_.path());
+    before_ = fingerprint(dir_.path());
+  }
+  ~Host() { EXPECT_EQ(fingerprint(dir_.path()), before_); }
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  const std::string& path() const { return dir_.path(); }
+
+ private:
+  TempDir dir_;
+  std::string before_;
+};
+
+void put_link(const Bundle& bundle, const std::string& at, const std::string& target) {
+  remove_tree(bundle.in_rootfs(at));
+  EXPECT_EQ(::symlink(target.c_str(), bundle.in_rootfs(at).c_str()), 0);
+}
+
+void expect_ran_or_one_line(const Outcome& outcome) {
+  EXPECT_LT(outcome.status, 256) << "it hangs";
+  if (outcome.status != 0) {
+    EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+  }
+}
+
+// SEC-02: at the moment of chdir no descriptor of the host is left for /proc/self/fd to name.
+OCI_TEST(HostilePaths, WorkingDirectoriesNeverLeadToTheHost) {
+  Bundle bundle;
+  bundle.shell("ls -a . ..");
+  std::vector<std::string> paths = {"/proc/1/cwd", "/proc/self/root/..", "/proc/self/cwd/.."};
+  for (int fd = 0; fd < 12; ++fd)
+    paths.push_back(ctr::strf("/proc/self/fd/%d%s", fd, fd % 2 == 0 ? "/../.." : ""));
+  for (const std::string& path : paths) {
+    bundle.set("/process/cwd", json_string(path));
+    const Outcome outcome = run_bundle(bundle);
+    expect_ran_or_one_line(outcome);
+    EXPECT_FALSE(contains(outcome.out, "config.json")) << path << "\n" << outcome.out;
+    EXPECT_FALSE(contains(outcome.out, "state")) << path << "\n" << outcome.out;
+  }
+}
+
+OCI_TEST(HostilePaths, ProgramsAreNotReachedThroughDescriptors) {
+  Bundle bundle;
+  for (int fd = 3; fd < 12; ++fd) {
+    bundle.args({ctr::strf("/proc/self/fd/%d/bin/sh", fd), "-c", "cat /../config.json"});
+    const Outcome outcome = run_bundle(bundle);
+    EXPECT_NE(outcome.status, 0) << fd << outcome.out;
+  }
+}
+
+// SEC-07: what is to be written in /proc is written there, or nothing runs.
+OCI_TEST(HostileProc, MountsOverPartsOfItChangeNothingElse) {
+  const std::string pattern = read_file("/proc/sys/kernel/core_pattern");
+  for (const char* at : {"/proc/self/attr", "/proc/sys/net", "/proc/1", "/proc/self", "/proc"}) {
+    Bundle bundle;
+    bundle.set("/mounts/-", ctr::strf(R"({"destination":"%s","type":"tmpfs","source":"x"})", at))
+        .set("/linux/sysctl", R"({"net.ipv4.ip_forward":"1"})")
+        .set("/process/oomScoreAdj", "500")
+        .shell("cat /proc/sys/net/ipv4/ip_forward /proc/self/oom_score_adj");
+    const Outcome outcome = run_bundle(bundle);
+    EXPECT_LT(outcome.status, 256) << at << " hangs";
+    if (outcome.status == 0) {
+      EXPECT_EQ(outcome.out, "1\n500\n") << at;
+    }
+  }
+  EXPECT_EQ(read_file("/proc/sys/kernel/core_pattern"), pattern);
+}
+
+// SEC-12: /dev/console is resolved inside the root.
+OCI_TEST(HostileDev, ConsoleThroughALinkMakesNothingOnTheHost) {
+  Host host;
+  for (const char* read_only : {"false", "true"}) {
+    Bundle bundle;
+    put_link(bundle, "/dev/console", host.path() + "/made");
+    bundle
+        .set("/mounts", R"([{"destination":"/proc","type":"proc","source":"proc"},
+        {"destination":"/dev/pts","type":"devpts","source":"devpts","options":["newinstance"]}])")
+        .set("/root/readonly", read_only)
+        .set("/process/terminal", "true")
+        .shell("true");
+    ConsoleSocket console("/tmp/console");
+    const Outcome made = create_bundle(bundle, {"--console-socket", "/tmp/console"});
+    expect_ran_or_one_line(made);
+    EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+  }
+}
+
+// SEC-14: what makes a mount read-only is a descriptor, not a path that the image may fill.
+OCI_TEST(HostileProc, ReadOnlyDoesNotDependOnTheImagesProc) {
+  Bundle bundle;
+  for (int fd = 0; fd < 40; ++fd)
+    make_directories(bundle.in_rootfs(ctr::strf("/proc/self/fd/%d", fd)));
+  TempDir data;
+  bundle.set("/mounts", "[]").bind(data.path(), "/data", "bind,ro");
+  bundle.set("/root/readonly", "true")
+      .set("/linux/maskedPaths", "[]")
+      .set("/linux/readonlyPaths", R"(["/tmp"])")
+      .shell("for d in / /data /tmp; do touch $d/new 2>/dev/null && echo wrote $d; done; true");
+  const Outcome outcome = run_bundle(bundle);
+  expect_ran_or_one_line(outcome);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_TRUE(list_directory(data.path()).empty());
+}
+
+// SEC-16: the only file that is read in the root.
+OCI_TEST(HostileFiles, PasswordFileMayBeAnything) {
+  Host host;
+  const char* const kMakers[] = {"mkfifo $F",       "ln -s /proc/1/root/etc/passwd $F",
+                                 "mkdir $F",        "truncate -s 10G $F",
+                                 "ln -s passwd $F", "mknod $F c 1 5"};
+  for (const char* maker : kMakers) {
+    Bundle bundle;
+    remove_tree(bundle.in_rootfs("/etc/passwd"));
+    const std::string line =
+        "F=" + bundle.in_rootfs("/etc/passwd") + "; export F; " + std::string(maker);
+    ASSERT_STATUS(run({.argv = {"/bin/sh", "-c", line}}), 0);
+    bundle.args({"/bin/guest", "exit", "0"}).set("/process/env", R"(["PATH=/bin"])");
+    expect_ran_or_one_line(run_bundle(bundle));
+  }
+  Bundle bundle;
+  put_link(bundle, "/etc/passwd", host.path() + "/fifo");
+  expect_ran_or_one_line(run_bundle(bundle.args({"/bin/guest", "exit", "0"})));
+}
+
+// SEC-15
+OCI_TEST(Checkpoint, IsRefusedInOneLine) {
+  for (const char* verb : {"checkpoint", "restore"}) {
+    const Outcome outcome = runtime({verb, "nobody"});
+    EXPECT_STATUS(outcome, 1);
+    EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+  }
+}
+
+// FLT-35: a call that is not there or denied, each for itself, in both halves: another way is taken
+// or the command fails, and what protects the host is never left out.
+void deny(unsigned long call, int error) {
+  Host host;
+  Bundle bundle;
+  put_link(bundle, "/dev", host.path());
+  put_link(bundle, "/volume", host.path());
+  bundle.set("/mounts", R"([{"destination":"/proc","type":"proc","source":"proc"},
+      {"destination":"/volume/new","type":"tmpfs","source":"x"}])");
+  bundle.args({"/bin/guest", "exit", "0"});
+  const Command command = runtime_command({"run", "--bundle", bundle.path(), bundle.id()});
+  const Traced traced = trace(command, "/bin/guest", [&](const Call& made) {
+    return made.call == call ? Fault{.kind = Fault::kFail, .error = error} : Fault{};
+  });
+  expect_ran_or_one_line(traced.outcome);
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+}
+
+OCI_TEST(DeniedCalls, AreDoneWithoutOrFailCleanly) {
+#ifdef OCICTR_SANITIZED
+  GTEST_SKIP() << "not run under the sanitizers: they make calls of their own";
+#else
+  if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
+  for (const unsigned long call :
+       {SYS_openat2, SYS_clone3, SYS_close_range, SYS_pidfd_open, SYS_mount_setattr, SYS_fsopen,
+        SYS_open_tree, SYS_move_mount, SYS_statx, SYS_keyctl, SYS_memfd_create}) {
+    for (const int error : {ENOSYS, EPERM}) {
+      SCOPED_TRACE(name_of_call(call) + ctr::strf(" answers %d", error));
+      deny(call, error);
+    }
+  }
+#endif
+}
+
+}  // namespace

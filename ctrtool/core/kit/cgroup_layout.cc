@@ -39,18 +39,26 @@ std::optional<CgroupMembership> parse_membership(std::string_view line) {
                           std::string(line.substr(second + 1))};
 }
 
-// Is this the mount of that hierarchy? Distributions name it by its controllers, in any order; a
-// named one ("name=systemd") by its name; the v2 one of a hybrid host as they like.
+// A named hierarchy ("name=systemd") is mounted by its name.
+std::string_view mounted_as(std::string_view controller) {
+  constexpr std::string_view kName = "name=";
+  if (controller.starts_with(kName)) controller.remove_prefix(kName.size());
+  return controller;
+}
+
+// Is this the mount of that hierarchy? Distributions name it by its controllers, in any order; the
+// v2 one of a hybrid host as they like. Asked for each pair of them, so nothing is copied.
 bool is_mount_of(const CgroupMount& mount, const CgroupMembership& member) {
   if (mount.version == CgroupVersion::V2 || member.controllers.empty())
     return mount.version == CgroupVersion::V2 && member.controllers.empty();
-  std::vector<std::string> names = words(mount.name, ',');
-  std::vector<std::string> wanted = member.controllers;
-  for (std::string& name : wanted)
-    if (name.starts_with("name=")) name.erase(0, 5);
-  std::sort(names.begin(), names.end());
-  std::sort(wanted.begin(), wanted.end());
-  return names == wanted;
+  std::size_t length = member.controllers.size() - 1;  // the commas
+  for (const std::string& controller : member.controllers) length += mounted_as(controller).size();
+  if (length != mount.name.size()) return false;
+  const std::vector<std::string_view> names = split(mount.name, ',');
+  return std::all_of(
+      member.controllers.begin(), member.controllers.end(), [&](const std::string& controller) {
+        return std::find(names.begin(), names.end(), mounted_as(controller)) != names.end();
+      });
 }
 
 CgroupHierarchy compose(const std::string& root, const CgroupMount& mount,

@@ -98,11 +98,11 @@ struct Response {
   RequestType type = RequestType::Check;
   bool success = false;
   pid_t restored = 0;  // of the first process, in criu's pid namespace
-  std::string script;  // of a Notify: what has come
+  std::string script{};  // of a Notify: what has come
   pid_t script_pid = 0;
   int cr_errno = 0;
-  std::string cr_errmsg;
-  Features features;
+  std::string cr_errmsg{};
+  Features features{};
 
   bool operator==(const Response&) const = default;
 };

@@ -289,6 +289,7 @@ Result<Restored> restore_container(const CommandContext& context, const RestoreW
   undo.add([&] { static_cast<void>(dir.remove()); });
   const UniqueFd lock = TRY(dir.lock());
   const Console console = TRY(open_console(state.terminal, options.console_socket, options.detach));
+  state.shared_root = TRY(survey_shared_root(state.rootfs));
   TRY(dir.save_new(state));
   TRY(dir.save_config(draft.config_text));
   // By its record, as `delete --force` would: whatever criu has left of it goes.
@@ -296,6 +297,8 @@ Result<Restored> restore_container(const CommandContext& context, const RestoreW
   hooks::Runner runner(hook_options(state, draft.spec));
   Notices notices(runner, draft.spec, console);
   const pid_t pid = TRY(run_criu(draft, inputs, notices));
+  TRY(unmount_shared_root(state));
+  state.shared_root = {};
   UniqueFd pidfd = TRY(ctr::sys::pidfd_open(pid));
   state.init = TRY(identify(pid));
   note_freezer(state, draft.cgroups);

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/translate/restore.h"
 
-#include <sched.h>
-#include <sys/mount.h>
-
 #include "runtime/translate/cgroup_steps.h"
 
 namespace oci {
@@ -22,10 +19,9 @@ void add_criu(Work& work, ctr::Program criu) {
   work.child(Phase::Start, ctr::Execute{});
 }
 
-// criu wants the root to be a mount point, and one whose parent is in sight.
+// criu wants the root to be a mount point, and one whose parent is in sight. Not in a mount
+// namespace of its own: criu mounts in the directories whose descriptors we give it.
 void add_mounted_root(Work& work) {
-  work.child(Phase::Tree, ctr::Unshare{CLONE_NEWNS});
-  work.child(Phase::Tree, ctr::SetPropagation{"/", MS_SLAVE | MS_REC});
   const std::string& path = work.spec.root.path;
   work.child(Phase::Tree,
              ctr::BindRoot{path.starts_with('/') ? path : work.options.bundle + "/" + path},

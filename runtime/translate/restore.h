@@ -7,7 +7,7 @@
 namespace oci {
 
 // criu, which makes the container's processes again: in the container's cgroup with its limits, and
-// where the root is a mount, among mounts of its own that nobody has to undo.
+// with the root mounted over itself, for the caller to undo.
 Translation translate_restore(const Spec& spec, const ctr::HostFacts& facts,
                               const TranslateOptions& options, ctr::Program criu);
 // criu for a checkpoint: a child and nothing else. ExecuteOptions::stdio may say what its 0 to 2

@@ -11,7 +11,8 @@ counter() { # ID FILTER
   rm -rf "$images" "$work/pre"
   bundle "$work/$1" "$2 | .mounts += [{destination: \"/run\", type: \"tmpfs\", source: \"tmpfs\"}]" \
     sh -c "$count_up"
-  expect 0 "$OCICTR" run -d -b "$work/$1" "$1"
+  # A file of ours would be none that criu finds again.
+  "$OCICTR" run -d -b "$work/$1" "$1" >/dev/null 2>&1 || fail "run $1"
   eventually counted "$1" 3
 }
 count_of() { cat "/proc/$("$OCICTR" state "$1" | jq .pid)/root/run/count"; }

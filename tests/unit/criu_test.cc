@@ -143,7 +143,7 @@ TEST(CriuMessages, RefusesWhatIsNoAnswer) {
 
 // criu's side of a talk, written beforehand.
 struct Talk {
-  ctr::sys::SocketPair pair = std::move(*ctr::sys::socketpair(SOCK_SEQPACKET));
+  ctr::sys::SocketPair pair = ctr::sys::socketpair(SOCK_SEQPACKET).value();
 
   void says(const std::string& bytes) {
     EXPECT_TRUE(ctr::sys::send_message(pair.second, bytes, {}).ok());

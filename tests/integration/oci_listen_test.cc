@@ -44,7 +44,8 @@ OCI_TEST(Listen, ProgramFindsItsSockets) {
 OCI_TEST(Listen, SocketsComeBehindThoseHandedOn) {
   Bundle bundle;
   listening(bundle, "mine=tcp:127.0.0.1:80")
-      .shell("echo $LISTEN_FDS $LISTEN_FDNAMES; readlink /proc/self/fd/3 /proc/self/fd/4");
+      .shell(
+          "echo $LISTEN_FDS $LISTEN_FDNAMES; readlink /proc/self/fd/3; readlink /proc/self/fd/4");
   Command command =
       runtime_command({"--log", "/tmp/log", "run", "--bundle", bundle.path(), bundle.id()});
   const ctr::UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));

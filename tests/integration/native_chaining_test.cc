@@ -21,6 +21,48 @@ std::string chain(std::string text, const std::string& how) {
 }
 const char* const kWays[] = {":", "$C "};
 
+// A listener in a private network namespace, as socket activation wants it.
+std::string listener(const std::string& how, const std::string& program) {
+  return chain(
+             "$C make_ns -U -n --loopback @ns_open_file -L 0,:CTRTOOL_MAKE_NS_FD_1 -n -i 0 -U -d "
+             "inet "
+             "-4 127.0.0.1,80,a -l 128 @set_fds -s -e :CTRTOOL_NS_OPEN_FILE_FD_0 -- ",
+             how) +
+         program;
+}
+
+// What the program sees of it: how many there are, its own namespace and its descriptors.
+Outcome seen_with_listener(const std::string& how) {
+  return shell("readlink /proc/self/ns/net; " +
+               listener(how,
+                        "sh -c 'echo $LISTEN_FDS; readlink /proc/self/ns/net; ls /proc/$$/fd; "
+                        "env | grep -c ^CTRTOOL_NS_OPEN_FILE_FD_'"));
+}
+
+void expect_the_callers_world_and_a_listener(const std::string& how) {
+  const Outcome seen = seen_with_listener(how);
+  const std::string home = seen.out.substr(0, seen.out.find('\n') + 1);
+  EXPECT_THAT(home, testing::StartsWith("net:["));
+  EXPECT_EQ(seen.out, home + "1\n" + home + "0\n1\n2\n3\n0\n") << how << seen.err;
+  // Where the listener is: not here, and listening (state 0A) on port 80 (hexadecimal 50) there.
+  const Outcome there =
+      shell(listener(how,
+                     "$C pidfd_ctl -2 3 -N -v THERE $C nsenter -j n:/THERE -P sh -c "
+                     "'readlink /proc/self/ns/net; grep -c \": 0100007F:0050 "
+                     "00000000:0000 0A \" /proc/net/tcp'"));
+  EXPECT_THAT(there.out, testing::MatchesRegex("net:\\[[0-9]+\\]\n1\n")) << how << there.err;
+  EXPECT_FALSE(there.out.starts_with(home)) << how;
+}
+
+NS_TEST(NativeChaining, Section6Example1ListenerHandedOver) {
+  expect_the_callers_world_and_a_listener(":");
+}
+
+NS_TEST(NativeChaining, Section6Example2TheSameByExec) {
+  expect_the_callers_world_and_a_listener("$C ");
+  EXPECT_EQ(seen_with_listener(":").out, seen_with_listener("$C ").out);
+}
+
 NS_TEST(NativeChaining, Section6Example3OwnerLookup) {
   for (const char* how : kWays) {
     const Outcome owner = shell(

@@ -37,6 +37,15 @@ NS_TEST(NativeNsenter, Example2UserAndNetworkOfAProcess) {
   EXPECT_EQ(done.out, net + net + "0\n") << done.err;
 }
 
+NS_TEST(NativeNsenter, Example3NamespacesOfMakeNs) {
+  for (const char* how : {":", "$C "}) {
+    const Outcome name = shell(std::string("$C make_ns -U -u -H box ") + how +
+                               "nsenter -j U:/CTRTOOL_MAKE_NS_FD_0 -j u::CTRTOOL_MAKE_NS_FD_1 "
+                               "sh -c 'hostname; env | grep -c ^CTRTOOL_MAKE_NS_FD_'");
+    EXPECT_EQ(name.out, "box\n1\n") << how << name.err;
+  }
+}
+
 NS_TEST(NativeNsenter, Example4PidAsTheNamespaceHasIt) {
   const Outcome pid = beside_container("$C nsenter -j Up@$P -- sh -c 'echo $$; exit 7'");
   EXPECT_EQ(pid.status, 7) << pid.err;

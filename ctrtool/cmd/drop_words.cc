@@ -30,18 +30,18 @@ constexpr Bit kSecurebits[] = {
     {"no_cap_ambient_raise_locked", SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED},
 };
 
-mode_t own_umask() {
-  const mode_t mask = sys::umask(0);
-  sys::umask(mask);
-  return mask;
-}
-
 }  // namespace
 
 Result<HeldCaps> held_caps() {
   const int last = TRY(kernel_last_cap());
   const CapSets sets = TRY(current_cap_sets(last));
   return HeldCaps{sets, last};
+}
+
+mode_t own_umask() {
+  const mode_t mask = sys::umask(0);
+  sys::umask(mask);
+  return mask;
 }
 
 Result<CapSet> cap_set_of(const Given& given, CapSet current, int last) {

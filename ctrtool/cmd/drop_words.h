@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who a program is to be and what it may: words that unlock and pidns_run share, and the steps that
+// Who a program is to be and what it may: words that several applets share, and the steps that
 // make it so, in the one order that works.
 #pragma once
 
@@ -23,6 +23,7 @@ struct HeldCaps {
   int last;
 };
 Result<HeldCaps> held_caps();
+mode_t own_umask();
 
 struct DropRequest {
   std::optional<uid_t> uid{};

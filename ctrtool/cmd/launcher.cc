@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "ctrtool/cmd/all.h"
+#include "ctrtool/cmd/drop_words.h"
 #include "ctrtool/cmd/launcher_words.h"
 #include "ctrtool/cmd/proxy.h"
 #include "ctrtool/cmd/wait_child.h"
@@ -115,16 +115,6 @@ Result<void> open_files(const Request& request, Files& files) {
   return {};
 }
 
-Result<std::vector<sock_filter>> read_filter(int fd) {
-  constexpr std::size_t kMost = 4096 * sizeof(sock_filter);  // BPF_MAXINSNS
-  const std::string bytes = TRY(sys::read_all(BorrowedFd(fd), kMost));
-  if (bytes.empty() || bytes.size() % sizeof(sock_filter) != 0)
-    return make_error(Kind::InvalidSpec, "--seccomp-fd: not a BPF program");
-  std::vector<sock_filter> filter(bytes.size() / sizeof(sock_filter));
-  std::memcpy(filter.data(), bytes.data(), bytes.size());
-  return filter;
-}
-
 // --- environments --------------------------------------------------------------------------------
 
 void change_env(const std::string& change, std::vector<std::string>& env) {
@@ -215,7 +205,8 @@ Result<ExecuteOptions> execute_options(const Request& request, Files& files, Hoo
   ExecuteOptions options{.hooks = &scripts};
   options.program = files.program;
   options.cgroup = files.cgroup;
-  if (request.seccomp_fd.has_value()) options.seccomp = TRY(read_filter(*request.seccomp_fd));
+  if (request.seccomp_fd.has_value())
+    options.seccomp = TRY_CTX(read_filter(BorrowedFd(*request.seccomp_fd)), "--seccomp-fd");
   if (files.log.valid()) {
     options.stdio[0] = files.null;
     options.stdio[1] = files.log;
@@ -322,16 +313,9 @@ Result<void> refuse_unprotected(const Request& request) {
                     "say --escape (or --unsafe-no-escape)");
 }
 
-mode_t own_umask() {
-  const mode_t mask = sys::umask(0);
-  sys::umask(mask);
-  return mask;
-}
-
 Result<Request> read_request(const Parsed& parsed) {
-  const int last = TRY(kernel_last_cap());
-  const CapSets held = TRY(current_cap_sets(last));
-  Request request = TRY(read_launcher_words(parsed, held, last));
+  const HeldCaps held = TRY(held_caps());
+  Request request = TRY(read_launcher_words(parsed, held.sets, held.last));
   request.umask = own_umask();
   const sys::Switch no_new_privs = TRY(sys::prctl_get_no_new_privs());
   TRY(check_launcher(request, no_new_privs == sys::Switch::On));

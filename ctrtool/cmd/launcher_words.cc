@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "ctrtool/cmd/drop_words.h"
 #include "ctrtool/cmd/fd_spec.h"
 #include "ctrtool/cmd/join_spec.h"
+#include "ctrtool/cmd/ns_words.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/ns_kind.h"
 #include "ctrtool/core/kit/signals.h"
@@ -95,7 +97,7 @@ constexpr OptionRow kOptions[] = {
     {'a', "ambient-caps", "CAPS|inherit", "ambient capabilities; inherit: all inheritable ones"},
     {'b', "bounding-caps", "CAPS", "drop all others from the bounding set"},
     {'q', "keepcaps", nullptr, "keep capabilities when the user changes (implied by -I, -k)"},
-    {'B', "securebits", "NUMBER", "set securebits"},
+    {'B', "securebits", "BITS", "a number, or names joined by '+' or ',': noroot+noroot_locked"},
     {'D', "no-new-privs", nullptr, "set no_new_privs, first of all"},
     {kClearCaps, "clear-caps-before-exec", "[=0|1]",
      "keep only inheritable capabilities at the exec", "1 with -U, -b, -r, -f FD, joins and forks"},
@@ -151,19 +153,14 @@ constexpr OptionRow kOptions[] = {
 
 using Request = LauncherRequest;
 
-Result<std::uint32_t> id_of(const Given& given) {
-  return TRY_CTX(parse_id(given.value, 0), "%s", given.word.c_str());
-}
-
-template <std::integral T>
-Result<std::vector<T>> list_of(const Given& given) {
-  std::vector<T> out;
+Result<std::vector<pid_t>> pids_of(const Given& given) {
+  std::vector<pid_t> pids;
   for (const std::string_view item : split(given.value, ',')) {
     if (item.empty()) continue;
-    const T number = TRY_CTX(parse_number<T>(item, 0), "%s", given.word.c_str());
-    out.push_back(number);
+    const pid_t pid = TRY_CTX(parse_number<pid_t>(item, 0), "%s", given.word.c_str());
+    pids.push_back(pid);
   }
-  return out;
+  return pids;
 }
 
 Result<int> fd_of(const Given& given) {
@@ -188,35 +185,6 @@ Result<void> add_join(const Given& given, std::vector<JoinRequest>& list) {
   if (list.size() == kMost) return usage_error(given, "more than 64");
   JoinRequest join = TRY(join_of(given));
   list.push_back(std::move(join));
-  return {};
-}
-
-Result<unsigned long> propagation_of(const Given& given) {
-  struct Word {
-    std::string_view name;
-    std::size_t shortest;
-    unsigned long flags;
-  };
-  constexpr Word kWords[] = {{"shared", 2, MS_SHARED | MS_REC},
-                             {"slave", 2, MS_SLAVE | MS_REC},
-                             {"private", 1, MS_PRIVATE | MS_REC},
-                             {"unchanged", 1, 0},
-                             {"unbindable", 3, MS_UNBINDABLE | MS_REC}};
-  for (const Word& word : kWords)
-    if (given.value.size() >= word.shortest && word.name.starts_with(given.value))
-      return word.flags;
-  return usage_error(given, "no kind of propagation");
-}
-
-Result<void> add_offset(const Given& given, std::string& offsets) {
-  const std::size_t equals = given.value.find('=');
-  const std::string clock = given.value.substr(0, equals);
-  if (equals == std::string::npos || (clock != "monotonic" && clock != "boottime"))
-    return usage_error(given, "not of the form monotonic=SECONDS or boottime=SECONDS");
-  const auto seconds =
-      TRY_CTX(parse_number<std::int64_t>(std::string_view(given.value).substr(equals + 1)), "%s",
-              given.word.c_str());
-  offsets += strf("%s %lld 0\n", clock.c_str(), static_cast<long long>(seconds));
   return {};
 }
 
@@ -285,7 +253,7 @@ Result<bool> take_namespace(const Given& given, Request& request) {
       request.namespaces |= CLONE_NEWNET;
       return true;
     case kTimeOffset:
-      TRY(add_offset(given, request.time_offsets));
+      request.time_offsets += TRY_CTX(parse_time_offset(given.value), "%s", given.word.c_str());
       return true;
     case 'O':
       request.owner = TRY(id_of(given));
@@ -312,10 +280,10 @@ Result<bool> take_namespace(const Given& given, Request& request) {
       request.shown_namespaces |= TRY_CTX(parse_ns_letters(given.value), "%s", given.word.c_str());
       return true;
     case 'R':
-      request.propagation = TRY(propagation_of(given));
+      request.propagation = TRY_CTX(parse_propagation(given.value), "%s", given.word.c_str());
       return true;
     case kSetTid:
-      request.pids = TRY(list_of<pid_t>(given));
+      request.pids = TRY(pids_of(given));
       return true;
     default:
       return false;
@@ -331,24 +299,20 @@ Result<bool> take_identity(const Given& given, const CapSets& held, int last, Re
       request.gid = TRY(id_of(given));
       return true;
     case kGroups:
-      request.groups = TRY(list_of<gid_t>(given));
+      request.groups = TRY(groups_of(given));
       return true;
     case 'I':
-      request.inheritable =
-          TRY_CTX(parse_cap_set(given.value, held.inheritable, last), "%s", given.word.c_str());
+      request.inheritable = TRY(cap_set_of(given, held.inheritable, last));
       return true;
     case 'a':
       request.ambient_inherit |= given.value == "inherit";
-      if (given.value != "inherit")
-        request.ambient =
-            TRY_CTX(parse_cap_set(given.value, held.ambient, last), "%s", given.word.c_str());
+      if (given.value != "inherit") request.ambient = TRY(cap_set_of(given, held.ambient, last));
       return true;
     case 'b':
-      request.bounding =
-          TRY_CTX(parse_cap_set(given.value, held.bounding, last), "%s", given.word.c_str());
+      request.bounding = TRY(cap_set_of(given, held.bounding, last));
       return true;
     case 'B':
-      request.securebits = TRY(number_of<unsigned>(given));
+      request.securebits = TRY(securebits_of(given));
       return true;
     case kClearCaps:
       request.clear_caps = TRY(switch_of(given));

@@ -229,6 +229,24 @@ NS_TEST(NativeLauncher, SetTidAndTimeNamespace) {
   EXPECT_EQ(later.out, "later\n") << later.err;
 }
 
+NS_TEST(NativeLauncher, ValuesAreReadAsInTheOtherApplets) {
+  const Outcome plan = shell(
+      "$C launcher --dry-run -m -R unb -T --time-offset boottime=-1.5 -B noroot+noroot_locked "
+      "-- true");
+  EXPECT_THAT(plan.out, HasSubstr("\"boottime -2 500000000\"")) << plan.err;
+  EXPECT_THAT(plan.out, HasSubstr("securebits 0x3"));
+  EXPECT_THAT(plan.out, HasSubstr("unbindable"));
+  for (const auto& [words, option] : {std::pair{"-B nosuch", "-B"},
+                                      {"-m -R what", "-R"},
+                                      {"-T --time-offset x=3", "--time-offset"},
+                                      {"-w --seccomp-fd 0", "--seccomp-fd"}}) {
+    const Outcome wrong = shell(std::string("$C launcher ") + words + " -- echo ran </dev/null");
+    EXPECT_EQ(wrong.status, 1) << words;
+    EXPECT_EQ(wrong.out, "") << words;
+    EXPECT_THAT(wrong.err, HasSubstr(option)) << words;
+  }
+}
+
 NS_TEST(NativeLauncher, ChecksComeBeforeAnythingIsDone) {
   for (const char* words : {"-H x -- true",
                             "-r / -- true",

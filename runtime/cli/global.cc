@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/global.h"
 
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -8,6 +10,7 @@
 #include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/socket.h"
 #include "runtime/cli/choose.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/path.h"
@@ -47,7 +50,8 @@ Syntax global_syntax(Given& given, Words& command) {
           {
               {"root", '\0', "DIR", "directory of the containers' records", &given.root,
                "/run/ocictr, or XDG_RUNTIME_DIR/ocictr when not root"},
-              {"log", '\0', "FILE", "append log records to FILE", &given.log, "no log"},
+              {"log", '\0', "FILE", "append log records to FILE, syslog:ID or journald:ID",
+               &given.log, "no log"},
               {"log-format", '\0', "FORMAT", "form of the records: text or json", &given.log_format,
                "text"},
               {"log-level", '\0', "LEVEL", "least severe level: error, warning or debug",
@@ -81,13 +85,28 @@ constexpr Word<CgroupDriver> kDrivers[] = {{"cgroupfs", CgroupDriver::Cgroupfs},
 constexpr Word<Rootless> kRootless[] = {
     {"auto", Rootless::Auto}, {"true", Rootless::Yes}, {"false", Rootless::No}};
 
-Result<std::string> log_path(const std::string& given) {
-  for (const char* unsupported : {"syslog:", "journald:"})
-    if (given.starts_with(unsupported))
-      return make_error(Kind::Unsupported, "option --log: %s: only files are supported",
-                        quote(given).c_str());
+// A daemon that takes log records as datagrams.
+struct LogDaemon {
+  const char* prefix;
+  LogFormat format;
+  const char* socket;
+};
+constexpr LogDaemon kLogDaemons[] = {
+    {"syslog:", LogFormat::Syslog, "/dev/log"},
+    {"journald:", LogFormat::Journal, "/run/systemd/journal/socket"}};
+
+Result<void> understand_log_destination(const std::string& given, GlobalOptions& options) {
+  for (const LogDaemon& daemon : kLogDaemons) {
+    if (!given.starts_with(daemon.prefix)) continue;
+    options.log = given.substr(std::string_view(daemon.prefix).size());
+    options.log_format = daemon.format;
+    if (options.log.empty())
+      return make_error(Kind::InvalidSpec, "option --log: %s needs an ID", quote(given).c_str());
+    return {};
+  }
   // Anything else is a path, also with a colon in it.
-  return given.starts_with("file:") ? given.substr(5) : given;
+  options.log = given.starts_with("file:") ? given.substr(5) : given;
+  return {};
 }
 
 Result<std::string> root_path(const std::string& given) {
@@ -99,7 +118,7 @@ Result<std::string> root_path(const std::string& given) {
 // Where failures are told of comes first: whatever else is wrong is told there.
 Result<void> understand_log(const Given& given, GlobalOptions& options) {
   options.log_format = TRY(choose("log-format", given.log_format, kLogFormats));
-  options.log = TRY(log_path(given.log));
+  TRY(understand_log_destination(given.log, options));
   options.log_level = TRY(choose("log-level", given.log_level, kLogLevels));
   if (given.debug) options.log_level = LogLevel::Debug;
   return {};
@@ -114,6 +133,22 @@ Result<void> understand(const Given& given, GlobalOptions& options) {
   options.rootless = TRY(choose("rootless", given.rootless, kRootless));
   options.trace = given.trace;
   return {};
+}
+
+// Who does not read its records must not hold up a container for longer than this.
+constexpr timeval kLogPatience{.tv_sec = 2, .tv_usec = 0};
+
+Result<ctr::UniqueFd> open_log_destination(const GlobalOptions& options) {
+  for (const LogDaemon& daemon : kLogDaemons) {
+    if (daemon.format != options.log_format) continue;
+    ctr::UniqueFd socket = TRY(ctr::sys::connect_unix(daemon.socket, SOCK_DGRAM));
+    const std::string_view patience(reinterpret_cast<const char*>(&kLogPatience),
+                                    sizeof kLogPatience);
+    TRY(ctr::sys::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, patience, "SO_SNDTIMEO"));
+    return socket;
+  }
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY;
+  return ctr::sys::open(options.log, kFlags, 0644);
 }
 
 // From /proc/self/uid_map; the ID itself when that cannot be read.
@@ -182,9 +217,8 @@ std::string global_usage() {
 
 Result<ctr::Log> open_log(const GlobalOptions& options) {
   if (options.log.empty()) return ctr::Log();
-  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY;
-  ctr::UniqueFd fd = TRY_CTX(ctr::sys::open(options.log, kFlags, 0644), "option --log");
-  return ctr::Log(std::move(fd), options.log_format, options.log_level);
+  ctr::UniqueFd fd = TRY_CTX(open_log_destination(options), "option --log");
+  return ctr::Log(std::move(fd), options.log_format, options.log_level, options.log);
 }
 
 RootFacts root_facts() {

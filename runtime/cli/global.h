@@ -18,7 +18,7 @@ enum class Rootless : std::uint8_t { Auto, Yes, No };
 
 struct GlobalOptions {
   std::optional<std::string> root;  // --root, absolute, not "/"
-  std::string log;                  // a path; empty: no log
+  std::string log;                  // a path, or the ID for syslog and journal; empty: no log
   ctr::LogFormat log_format = ctr::LogFormat::Text;
   ctr::LogLevel log_level = ctr::LogLevel::Error;
   CgroupDriver driver = CgroupDriver::Cgroupfs;
@@ -41,7 +41,8 @@ std::string global_help();
 std::string global_usage();
 
 // The log file, created when it is missing even if nothing will be written: containerd opens it
-// after a failure. A Log that says nothing when no file was asked for.
+// after a failure. Or a connection to syslog or the journal. A Log that says nothing when none was
+// asked for.
 ctr::Result<ctr::Log> open_log(const GlobalOptions& options);
 
 // Where containers are recorded when --root is not given. HOME and USER must not matter: podman

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What engines read: state, list, ps, features, version, help, logs, spec.
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "ctrtool/core/base/fd.h"
 #include "tests/support/runtime.h"
 
 namespace {
@@ -251,6 +259,51 @@ OCI_TEST(Log, TextIsAppended) {
   EXPECT_EQ(lines[0], "before");
   EXPECT_TRUE(contains(lines[1], "does not exist")) << lines[1];
   ::unlink("/tmp/log");
+}
+
+// What a daemon that takes log records got for a command that failed.
+std::string record_at(const std::string& path, const std::string& destination) {
+  const ctr::UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  EXPECT_EQ(::bind(socket.raw(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0)
+      << path << ": " << ::strerror(errno);
+  const Outcome outcome = runtime({"--log", destination, "--log-format=json"}, {"state", "nobody"});
+  EXPECT_STATUS(outcome, 1);
+  EXPECT_TRUE(contains(outcome.err, "does not exist")) << outcome.err;
+  std::string record(65536, '\0');
+  const ssize_t length = ::recv(socket.raw(), record.data(), record.size(), 0);
+  EXPECT_GT(length, 0) << ::strerror(errno);
+  EXPECT_LT(::recv(socket.raw(), nullptr, 0, MSG_PEEK), 0) << "more than one record";
+  ::unlink(path.c_str());
+  record.resize(static_cast<std::size_t>(std::max<ssize_t>(length, 0)));
+  return record;
+}
+
+OCI_TEST(Log, SyslogGetsOneDatagramForAFailure) {
+  const std::string record = record_at("/dev/log", "syslog:pod-1");
+  EXPECT_TRUE(record.starts_with("<11>pod-1: state: ")) << record;
+  EXPECT_TRUE(contains(record, "does not exist")) << record;
+}
+
+OCI_TEST(Log, JournalGetsItsFields) {
+  ::mkdir("/run/systemd", 0755);
+  ::mkdir("/run/systemd/journal", 0755);
+  const std::string record = record_at("/run/systemd/journal/socket", "journald:pod-1");
+  EXPECT_TRUE(record.starts_with("PRIORITY=3\nMESSAGE=state: ")) << record;
+  EXPECT_TRUE(contains(record, "does not exist")) << record;
+  EXPECT_TRUE(record.ends_with("\nID=pod-1\n")) << record;
+}
+
+OCI_TEST(Log, DaemonsThatAreNotThereAreNamed) {
+  ::unlink("/dev/log");
+  const Outcome syslog = runtime({"--log", "syslog:x"}, {"list"});
+  EXPECT_STATUS(syslog, 1);
+  EXPECT_TRUE(contains(syslog.err, "option --log: connect to \"/dev/log\": ")) << syslog.err;
+  ::unlink("/run/systemd/journal/socket");
+  const Outcome journal = runtime({"--log", "journald:x"}, {"list"});
+  EXPECT_STATUS(journal, 1);
+  EXPECT_TRUE(contains(journal.err, "/run/systemd/journal/socket")) << journal.err;
 }
 
 OCI_TEST(Spec, MakesABundleThatRuns) {

@@ -53,7 +53,18 @@ TEST(CliGlobal, RootIsAbsoluteAndNotTheRoot) {
 TEST(CliGlobal, LogDestinationsWithAColonArePaths) {
   EXPECT_EQ(parse_global({"--log", "/a:b"}).options.log, "/a:b");
   EXPECT_EQ(parse_global({"--log", "file:/a"}).options.log, "/a");
-  EXPECT_THAT(complaint({"--log", "journald:x"}), HasSubstr("only files"));
+  EXPECT_EQ(parse_global({"--log", "syslogd:x"}).options.log, "syslogd:x");
+}
+
+TEST(CliGlobal, LogsGoToDaemonsByTheirPrefix) {
+  const GlobalOptions syslog = parse_global({"--log", "syslog:a:b"}).options;
+  EXPECT_EQ(syslog.log, "a:b");
+  EXPECT_EQ(syslog.log_format, ctr::LogFormat::Syslog);
+  const GlobalOptions journal =
+      parse_global({"--log-format", "json", "--log", "journald:pod"}).options;
+  EXPECT_EQ(journal.log, "pod");
+  EXPECT_EQ(journal.log_format, ctr::LogFormat::Journal);
+  EXPECT_THAT(complaint({"--log", "journald:"}), HasSubstr("--log: \"journald:\" needs an ID"));
 }
 
 TEST(CliGlobal, RefusesUnknownWords) {

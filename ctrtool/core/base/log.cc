@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctrtool/core/base/log.h"
 
+#include <syslog.h>
+
 #include <chrono>
 #include <ctime>
 
@@ -19,6 +21,34 @@ const char* level_name(LogLevel level) {
       return "debug";
   }
   return "error";
+}
+
+// The severity of syslog(3).
+int severity(LogLevel level) {
+  switch (level) {
+    case LogLevel::Error:
+      return LOG_ERR;
+    case LogLevel::Warning:
+      return LOG_WARNING;
+    case LogLevel::Debug:
+      return LOG_DEBUG;
+  }
+  return LOG_ERR;
+}
+
+// "NAME=value\n", but a value of several lines comes behind its length, 64 bits little-endian.
+std::string journal_field(std::string_view name, std::string_view value) {
+  std::string out(name);
+  if (value.find('\n') == std::string_view::npos) {
+    out += '=';
+  } else {
+    out += '\n';
+    for (int shift = 0; shift < 64; shift += 8)
+      out += static_cast<char>(static_cast<std::uint64_t>(value.size()) >> shift & 0xffU);
+  }
+  out += value;
+  out += '\n';
+  return out;
 }
 
 // How many bytes the UTF-8 sequence at the start of `text` has; 0 if it is not well-formed
@@ -92,11 +122,33 @@ std::string format_record(LogFormat format, LogLevel level, std::string_view mes
          "\",\"time\":\"" + std::string(time) + "\"}";
 }
 
+std::string syslog_record(LogLevel level, std::string_view identifier, std::string_view message) {
+  return strf("<%d>", LOG_USER | severity(level)) + escape(identifier) + ": " + escape(message);
+}
+
+std::string journal_record(LogLevel level, std::string_view identifier, std::string_view message) {
+  return journal_field("PRIORITY", strf("%d", severity(level))) +
+         journal_field("MESSAGE", message) + journal_field("ID", identifier);
+}
+
+std::string Log::record(LogLevel level, std::string_view message) const {
+  switch (format_) {
+    case LogFormat::Syslog:
+      return syslog_record(level, identifier_, message);
+    case LogFormat::Journal:
+      return journal_record(level, identifier_, message);
+    case LogFormat::Text:
+    case LogFormat::Json:
+      break;
+  }
+  return format_record(format_, level, message, rfc3339_now()) + '\n';
+}
+
 void Log::write(LogLevel level, std::string_view message) const {
   if (!wants(level)) return;
-  const std::string line = format_record(format_, level, message, rfc3339_now()) + '\n';
+  const std::string bytes = record(level, message);
   // A log that cannot be written must not change what the command does.
-  [[maybe_unused]] const ssize_t written = ::write(to_.raw(), line.data(), line.size());
+  [[maybe_unused]] const ssize_t written = ::write(to_.raw(), bytes.data(), bytes.size());
 }
 
 }  // namespace ctr

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log records, one line each, text or JSON, to a given descriptor. Front ends own a Log and pass it
-// down where something has to be said; core below them logs nothing above debug.
+// Log records to a given descriptor: a line of text or JSON, or a datagram to syslog or the
+// journal. Front ends own a Log and pass it down where something has to be said; core below them
+// logs nothing above debug.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +13,17 @@
 namespace ctr {
 
 enum class LogLevel : std::uint8_t { Error, Warning, Debug };
-enum class LogFormat : std::uint8_t { Text, Json };
+enum class LogFormat : std::uint8_t { Text, Json, Syslog, Journal };
 
 class Log {
  public:
   Log() = default;  // says nothing
-  Log(UniqueFd to, LogFormat format, LogLevel threshold)
-      : to_(std::move(to)), format_(format), threshold_(threshold) {}
+  // `identifier` is what records to syslog and the journal are marked with.
+  Log(UniqueFd to, LogFormat format, LogLevel threshold, std::string identifier = {})
+      : to_(std::move(to)),
+        format_(format),
+        threshold_(threshold),
+        identifier_(std::move(identifier)) {}
 
   BorrowedFd fd() const { return to_; }
   bool wants(LogLevel level) const { return to_.valid() && level <= threshold_; }
@@ -28,14 +33,23 @@ class Log {
   void debug(std::string_view message) const { write(LogLevel::Debug, message); }
 
  private:
+  std::string record(LogLevel level, std::string_view message) const;
+
   UniqueFd to_;
   LogFormat format_ = LogFormat::Text;
   LogLevel threshold_ = LogLevel::Error;
+  std::string identifier_;
 };
 
-// One record without its newline. JSON: {"msg":…,"level":…,"time":RFC 3339 in UTC}.
+// One record of Text or Json, without its newline. JSON: {"msg":…,"level":…,"time":RFC 3339 in
+// UTC}.
 std::string format_record(LogFormat format, LogLevel level, std::string_view message,
                           std::string_view time);
+
+// "<PRI>ID: message", facility user. Without a time: the daemon puts its own.
+std::string syslog_record(LogLevel level, std::string_view identifier, std::string_view message);
+// The fields PRIORITY, MESSAGE and ID as systemd's native journal protocol wants them.
+std::string journal_record(LogLevel level, std::string_view identifier, std::string_view message);
 
 // Now, as "2026-01-02T03:04:05.678901Z".
 std::string rfc3339_now();

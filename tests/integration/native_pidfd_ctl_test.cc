@@ -77,10 +77,12 @@ NS_TEST(PidfdCtl, Example2AnotherProgramReapsTheChild) {
 NS_TEST(PidfdCtl, BorrowsDescriptorsOfAnotherProcess) {
   const support::TempDir dir;
   ASSERT_TRUE(support::write_file(dir / "f", "text"));
-  EXPECT_EQ(shell("sleep 1000 7<" + (dir / "f") +
-                  " & $C pidfd_ctl -n $! -F 7 -E X sh -c 'cat <&$X'; kill $!")
-                .out,
-            "text");
+  // Open before the fork: what the child opens by itself may come too late.
+  EXPECT_EQ(
+      shell("exec 7<" + (dir / "f") +
+            "; sleep 1000 & exec 7<&-; $C pidfd_ctl -n $! -F 7 -E X sh -c 'cat <&$X'; kill $!")
+          .out,
+      "text");
   EXPECT_EQ(shell("$C pidfd_ctl -n self -F 99 true").status, 255);
 }
 

@@ -35,6 +35,7 @@ class Line {
   pollfd source() const { return open() ? pump_->source() : pollfd{-1, 0, 0}; }
   pollfd sink() const { return open() ? pump_->sink() : pollfd{-1, 0, 0}; }
   bool open() const { return pump_.has_value(); }
+  void record(Transcript* transcript) { pump_->record(transcript); }
 
   // Output that nobody reads any more is swallowed, as by a closed terminal. Input that nobody
   // reads is over.
@@ -64,6 +65,7 @@ struct ProxyLinks {
   std::optional<Line> in{};
   std::optional<Line> out{};
   std::optional<Line> err{};
+  std::optional<Transcript> transcript{};
   std::vector<BorrowedFd> own{};
 };
 
@@ -111,6 +113,19 @@ Result<void> open_pipes(const ProxyRequest& request, ProxyLinks& links, ProxyEnd
   return open_output(kStdout, request, links, links.out, ends.out);
 }
 
+// Appended to. Never waited for: a FIFO without a reader is an error.
+Result<void> open_transcript(const std::string& path, ProxyLinks& links) {
+  constexpr mode_t kMode = 0600;
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK;
+  UniqueFd file = TRY_CTX(sys::open(path, kFlags, kMode), "transcript");
+  links.transcript.emplace(std::move(file));
+  Transcript* transcript = &*links.transcript;
+  if (links.terminal.has_value()) links.terminal->record(transcript);
+  if (links.out.has_value()) links.out->record(transcript);
+  if (links.err.has_value()) links.err->record(transcript);
+  return {};
+}
+
 }  // namespace
 
 struct Proxy::Links : ProxyLinks {};
@@ -123,6 +138,9 @@ class Proxy::Loop {
 
   Result<int> run() {
     while (!finished()) TRY(wait());
+    if (links_.transcript.has_value() && links_.transcript->failure().has_value())
+      complain(request_.name,
+               "the transcript is incomplete: " + links_.transcript->failure()->message);
     return sys::exit_code(*status_);
   }
 
@@ -230,6 +248,7 @@ Result<Proxy> Proxy::open(const ProxyRequest& request, ProxyEnds& ends) {
     TRY(open_terminal(request, *links, ends));
   }
   if (request.own_stderr) TRY(open_output(kStderr, request, *links, links->err, ends.err));
+  if (request.transcript.has_value()) TRY(open_transcript(*request.transcript, *links));
   return Proxy(std::move(links), request);
 }
 

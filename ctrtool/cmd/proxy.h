@@ -24,9 +24,10 @@ struct ProxyRequest {
   bool keep_stdin = false;     // of pipes: the end of input is not passed on
   std::optional<uid_t> uid{};  // owner of the terminal, or of the pipes
   std::optional<gid_t> gid{};
-  std::optional<mode_t> mode{};  // of the terminal
-  int idle_ms = -1;              // hang up after so long without a byte
-  std::string name;              // of the applet, for messages
+  std::optional<mode_t> mode{};             // of the terminal
+  int idle_ms = -1;                         // hang up after so long without a byte
+  std::optional<std::string> transcript{};  // a file that gets all that the program writes, too
+  std::string name;                         // of the applet, for messages
 };
 
 // The program's ends; to be closed here once it runs.

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "ctrtool/cmd/fd_table.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/process.h"
@@ -60,6 +61,7 @@ Error become(const SpawnRequest& request) {
   if (request.session == Session::NewWithTerminal)
     TRY(sys::set_controlling_tty(BorrowedFd(STDIN_FILENO)));
   if (request.mask.has_value()) TRY(sys::sigprocmask(SIG_SETMASK, *request.mask));
+  if (request.close_others) TRY(arrange_fds({}, OtherFds::CloseOnExec));
   for (const UniqueFd& fd : passed) TRY(sys::set_cloexec(fd, false));
   std::vector<std::string> env;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)

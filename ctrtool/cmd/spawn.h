@@ -28,6 +28,7 @@ struct SpawnRequest {
   Session session = Session::Inherited;
   // Descriptors that it inherits besides, each with its number in a variable.
   std::vector<std::pair<BorrowedFd, std::string>> pass{};
+  bool close_others = false;       // whatever else we have open above 2
   std::optional<sigset_t> mask{};  // its signal mask; otherwise ours
 };
 

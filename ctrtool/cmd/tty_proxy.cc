@@ -20,11 +20,21 @@
 namespace ctr {
 namespace {
 
-enum Long : int { kKeepStdin = kLongOnly, kNoControllingTty, kTerm, kOwner, kMode, kIdle };
+enum Long : int {
+  kKeepStdin = kLongOnly,
+  kNoControllingTty,
+  kTerm,
+  kOwner,
+  kMode,
+  kIdle,
+  kTranscript,
+  kCloseFds
+};
 
 constexpr OptionRow kOptions[] = {
     {'w', "columns", "NUMBER", "width of the terminal", "that of standard input"},
     {'h', "rows", "NUMBER", "height of the terminal", "that of standard input"},
+    {'t', "env-size", nullptr, "what -w and -h leave open is in COLUMNS and LINES"},
     {'p', "ptmx", "PATH", "the pty multiplexer to open", "/dev/ptmx"},
     {'T', "pipes", nullptr, "pipes instead of a terminal"},
     {'e', "stderr-pipe", nullptr, "a pipe of its own for standard error", "with standard output"},
@@ -34,11 +44,15 @@ constexpr OptionRow kOptions[] = {
     {kOwner, "owner", "UID[:GID]", "owner of the terminal", "the caller"},
     {kMode, "mode", "OCTAL", "permissions of the terminal", "the kernel's"},
     {kIdle, "idle-timeout", "SECONDS", "hang up after so long without a byte", "never"},
+    {kTranscript, "transcript", "FILE", "append all that the program writes to it"},
+    {kCloseFds, "close-fds", nullptr, "the program inherits nothing but 0, 1 and 2"},
 };
 
 struct Request {
   ProxyRequest proxy{.name = "tty_proxy"};
   bool controlling = true;
+  bool size_from_env = false;
+  bool close_others = false;
   std::optional<std::string> term{};
 };
 
@@ -58,6 +72,9 @@ Result<void> take(const Given& given, Request& request) {
       break;
     case 'h':
       request.proxy.size.ws_row = TRY(number_of<unsigned short>(given));
+      break;
+    case 't':
+      request.size_from_env = true;
       break;
     case 'p':
       request.proxy.ptmx = given.value;
@@ -88,9 +105,23 @@ Result<void> take(const Given& given, Request& request) {
       request.proxy.idle_ms = seconds * 1000;
       break;
     }
+    case kTranscript:
+      request.proxy.transcript = given.value;
+      break;
+    case kCloseFds:
+      request.close_others = true;
+      break;
     default:
       break;
   }
+  return {};
+}
+
+// A size that is still open: 0.
+Result<void> size_from_env(const char* variable, unsigned short& size) {
+  const char* text = ::getenv(variable);
+  if (size != 0 || text == nullptr) return {};
+  size = TRY_CTX(parse_number<unsigned short>(text), "%s", variable);
   return {};
 }
 
@@ -104,6 +135,7 @@ Result<Ending> relay(const Request& request, const Words& program, BorrowedFd si
                                .out = ends.stdio(STDOUT_FILENO),
                                .err = ends.stdio(STDERR_FILENO),
                                .session = controlling ? Session::NewWithTerminal : Session::New,
+                               .close_others = request.close_others,
                                .mask = mask});
   if (!child.ok()) {
     complain("tty_proxy", child.error().message);
@@ -121,6 +153,10 @@ Result<Ending> run(const Parsed& parsed) {
   Request request;
   for (const Given& given : parsed.options) TRY(take(given, request));
   if (parsed.words.empty()) return make_error(Kind::InvalidSpec, "PROGRAM is missing");
+  if (request.size_from_env) {
+    TRY(size_from_env("COLUMNS", request.proxy.size.ws_col));
+    TRY(size_from_env("LINES", request.proxy.size.ws_row));
+  }
   if (request.term.has_value()) ::setenv("TERM", request.term->c_str(), 1);
   // A caller that ignores SIGCHLD would have the kernel reap for us, and the status lost.
   TRY(sys::set_disposition(SIGCHLD, SIG_DFL));

@@ -36,6 +36,12 @@ bool would_block(const Error& error) { return error.code == EAGAIN || error.code
 
 }  // namespace
 
+void Transcript::add(std::string_view bytes) {
+  if (failure_.has_value()) return;
+  const Result<void> written = sys::write_all(file_, bytes);
+  if (!written.ok()) failure_ = written.error();
+}
+
 Pump::Pump(BorrowedFd from, BorrowedFd to) : own_to_(open_again(to)), from_(from), to_(to) {
   if (own_to_.valid()) to_ = own_to_;
 }
@@ -49,6 +55,7 @@ Pump::Moved Pump::fill() {
   const Result<std::size_t> got = sys::read(from_, buffer_.data() + end_, kSize - end_);
   if (!got.ok() && would_block(got.error())) return Moved::Nothing;
   if (!got.ok() || *got == 0) return Moved::Over;
+  if (transcript_ != nullptr) transcript_->add({buffer_.data() + end_, *got});
   end_ += *got;
   if (swallow_) discard();
   return Moved::Bytes;

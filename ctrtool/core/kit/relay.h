@@ -7,11 +7,25 @@
 
 #include <array>
 #include <cstddef>
+#include <optional>
+#include <string_view>
 
 #include "ctrtool/core/base/fd.h"
 #include "ctrtool/core/base/result.h"
 
 namespace ctr {
+
+// A record of what went through, beside. When it cannot be written the bytes go on all the same.
+class Transcript {
+ public:
+  explicit Transcript(UniqueFd file) : file_(std::move(file)) {}
+  void add(std::string_view bytes);  // nothing more after a failure
+  const std::optional<Error>& failure() const { return failure_; }
+
+ private:
+  UniqueFd file_;
+  std::optional<Error> failure_;
+};
 
 // One direction: from → buffer → to. Callers' descriptors are not made non-blocking, for others
 // share them: where possible the sink is opened again, else written to in pieces that a poll(2) has
@@ -28,6 +42,7 @@ class Pump {
   Moved fill();
   Moved drain();
 
+  void record(Transcript* transcript) { transcript_ = transcript; }
   void put(char byte);           // as if it had been read
   void end() { ended_ = true; }  // reads no more
   void discard() { begin_ = end_ = 0; }
@@ -51,6 +66,7 @@ class Pump {
   char last_ = '\n';
   bool ended_ = false;
   bool swallow_ = false;
+  Transcript* transcript_ = nullptr;
 };
 
 // input → terminal → output, until the program is gone and its last byte delivered.
@@ -65,6 +81,8 @@ class TerminalRelay {
   // After poll(2), also when it timed out.
   void step(const Polls& polled);
 
+  // What the program writes.
+  void record(Transcript* transcript) { out_.record(transcript); }
   // From now on input is dropped and only what the terminal holds is delivered.
   void program_ended();
   bool finished() const { return program_ended_ && out_.finished(); }

@@ -23,7 +23,7 @@ Result<int> number_in_variable(const std::string& name) {
     return make_error(Kind::InvalidSpec, "%s is not the name of a variable", quote(name).c_str());
   const char* value = std::getenv(name.c_str());
   if (value == nullptr)
-    return make_error(Kind::InvalidSpec, "variable %s is not set", name.c_str());
+    return make_error(Kind::InvalidSpec, "variable %s is not set", escape(name).c_str());
   return parse_fd(value, strf("variable %s: %s", name.c_str(), quote(value).c_str()));
 }
 

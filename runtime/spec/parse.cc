@@ -81,8 +81,8 @@ ctr::Result<void> first_error(const std::vector<Problem>& problems, const std::s
 }
 
 ctr::Result<std::string> read_config_file(const std::string& path) {
-  const ctr::UniqueFd fd(
-      ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));  // a FIFO must not block
+  constexpr int kFlags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;  // a FIFO must not block
+  const ctr::UniqueFd fd(static_cast<int>(TEMP_FAILURE_RETRY(::open(path.c_str(), kFlags))));
   if (!fd.valid()) return ctr::sys_error(errno, "open %s", path.c_str());
   struct stat info {};
   if (::fstat(fd.raw(), &info) != 0) return ctr::sys_error(errno, "stat %s", path.c_str());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // chroot_pivot, by the numbered examples and rules of its document.
 #include <gmock/gmock.h>
+#include <stdlib.h>
 
 #include "tests/support/applets.h"
 #include "tests/support/ns_test.h"
@@ -69,6 +70,8 @@ NS_TEST(NativeChrootPivot, ImproveDescriptorOperands) {
 }
 
 NS_TEST(NativeChrootPivot, ImproveOneOperandExchangesOurOwnRoot) {
+  // It ends where there is no /proc, in which the leak checker would look for itself.
+  ::setenv("ASAN_OPTIONS", "detect_leaks=0:exitcode=99", 1);
   const Outcome own = shell(
       "mkdir -p /tmp/r; mount -t tmpfs x /tmp/r; mkdir /tmp/r/bin /tmp/bin; cp /bin/busybox "
       "/tmp/r/bin/sh; "

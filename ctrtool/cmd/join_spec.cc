@@ -80,4 +80,12 @@ Result<int> parse_ns_letters(std::string_view letters) {
   return types;
 }
 
+JoinRequest request_of(const JoinHandle& handle) {
+  return {.from = JoinRequest::From::Descriptor,
+          .types = handle.types,
+          .close = handle.close,
+          .fd = handle.fd.raw(),
+          .text = handle.shown};
+}
+
 }  // namespace ctr

@@ -23,4 +23,7 @@ Result<JoinRequest> parse_join_spec(std::string_view text);
 // "imn" → CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWNET.
 Result<int> parse_ns_letters(std::string_view letters);
 
+// What joins a handle that is open, and stays so until then.
+JoinRequest request_of(const JoinHandle& handle);
+
 }  // namespace ctr

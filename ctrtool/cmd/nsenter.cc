@@ -324,13 +324,7 @@ class Planner {
   }
   void clone_again() { plan_.add(Phase::Namespaces, Actor::Both, CloneAgain{}); }
 
-  void join(const JoinHandle& handle) {
-    child(Phase::Namespaces, Join{JoinRequest{.from = JoinRequest::From::Descriptor,
-                                              .types = handle.types,
-                                              .close = handle.close,
-                                              .fd = handle.fd.raw(),
-                                              .text = handle.shown}});
-  }
+  void join(const JoinHandle& handle) { child(Phase::Namespaces, Join{request_of(handle)}); }
 
   // A new mount namespace, made below, takes them along.
   void places() {

@@ -353,13 +353,7 @@ class Planner {
   }
   void both(Phase phase, Op op) { plan_.add(phase, Actor::Both, std::move(op)); }
 
-  void join(const JoinHandle& handle) {
-    child(Phase::Namespaces, Join{JoinRequest{.from = JoinRequest::From::Descriptor,
-                                              .types = handle.types,
-                                              .close = handle.close,
-                                              .fd = handle.fd.raw(),
-                                              .text = handle.shown}});
-  }
+  void join(const JoinHandle& handle) { child(Phase::Namespaces, Join{request_of(handle)}); }
 
   void hold() {
     if (!r_.hook.has_value() && !r_.pid_file.has_value()) return;

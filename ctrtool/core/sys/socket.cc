@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/file.h"
@@ -218,8 +219,9 @@ Result<void> send_message(BorrowedFd socket, std::string_view data,
 
 Result<Message> receive_message(BorrowedFd socket, std::size_t limit, Overlong overlong) {
   Message message;
-  message.data.resize(limit);
-  iovec part{message.data.data(), message.data.size()};
+  // Not filled with zeros: most messages are short, and pages that nobody touches cost nothing.
+  const auto buffer = std::make_unique_for_overwrite<char[]>(limit);
+  iovec part{buffer.get(), limit};
   constexpr std::size_t kRoom = CMSG_SPACE(sizeof(int) * kMaxFds) + CMSG_SPACE(sizeof(ucred));
   alignas(cmsghdr) std::array<char, kRoom> control;
   msghdr header{};
@@ -253,7 +255,7 @@ Result<Message> receive_message(BorrowedFd socket, std::size_t limit, Overlong o
   if (overlong == Overlong::Fail && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
     return sys_error(EMSGSIZE, "receive a message on %s", show(socket).c_str());
   message.end = got <= 0;
-  message.data.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  if (got > 0) message.data.assign(buffer.get(), static_cast<std::size_t>(got));
   return message;
 }
 

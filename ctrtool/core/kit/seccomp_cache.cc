@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/seccomp_direct.h"
 #include "ctrtool/core/sys/file.h"
 
 namespace ctr {
@@ -158,12 +159,14 @@ std::string seccomp_cache_name(const SeccompProfile& profile) { return name_of(k
 
 Result<std::vector<sock_filter>> compile_cached(BorrowedFd cache_dir,
                                                 const SeccompProfile& profile) {
-  if (!cache_dir.valid()) return compile_seccomp(profile);
+  std::optional<std::vector<sock_filter>> direct = TRY(compile_seccomp_directly(profile));
+  if (direct) return std::move(*direct);
+  if (!cache_dir.valid()) return compile_seccomp_by_library(profile);
   const std::string key = key_of(profile);
   const std::string name = name_of(key);
   std::optional<std::vector<sock_filter>> kept = load(cache_dir, name, key);
   if (kept) return std::move(*kept);
-  std::vector<sock_filter> program = TRY(compile_seccomp(profile));
+  std::vector<sock_filter> program = TRY(compile_seccomp_by_library(profile));
   store(cache_dir, name, encode(key, program));
   return program;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// compile_seccomp(): a profile through libseccomp, with the prologue for newer syscalls in front.
+// compile_seccomp(): a profile by ourselves or else through libseccomp, with the prologue for newer
+// syscalls in front.
 #include <linux/bpf_common.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -13,6 +14,7 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/seccomp.h"
+#include "ctrtool/core/kit/seccomp_direct.h"
 #include "ctrtool/core/kit/seccomp_prologue.h"
 #include "ctrtool/core/kit/seccomp_words.h"
 #include "ctrtool/core/sys/file.h"
@@ -34,13 +36,8 @@ constexpr std::uint32_t kArmBlock = 0x0f0000;
 constexpr std::size_t kTreeWorthwhile = 32;
 constexpr std::uint32_t kSortedTree = 2;  // SCMP_FLTATR_CTL_OPTIMIZE
 
-std::uint32_t action_value(const SeccompActionWord& action, std::optional<std::uint32_t> data) {
-  if (action.max_data == 0) return action.value;
-  return action.value | (data.value_or(EPERM) & SECCOMP_RET_DATA);
-}
-
 std::uint32_t value_of(const SeccompRule& rule) {
-  return action_value(*find_seccomp_action(rule.action), rule.errno_ret);
+  return seccomp_action_value(rule.action, rule.errno_ret);
 }
 
 // The library's names for the architectures to filter: the native one and those of the profile.
@@ -59,26 +56,18 @@ Result<std::vector<std::uint32_t>> architectures_of(const SeccompProfile& profil
   return archs;
 }
 
-// What the profile says about one architecture.
-struct Knowledge {
-  std::uint32_t arch = 0;
-  std::vector<std::uint32_t> numbers{};  // of every syscall that it names
-  std::size_t effective = 0;             // how many of them have another action than the default
-};
-
-Knowledge knowledge_of(std::uint32_t arch, const SeccompProfile& profile,
-                       std::uint32_t default_value) {
-  Knowledge known{.arch = arch};
-  for (const SeccompRule& rule : profile.rules) {
-    const bool effective = value_of(rule) != default_value;
-    for (const std::string& name : rule.names) {
-      const int number = ::seccomp_syscall_resolve_name_arch(arch, name.c_str());
-      if (number < 0) continue;  // the architecture has no such syscall
-      known.numbers.push_back(static_cast<std::uint32_t>(number));
-      known.effective += effective ? 1 : 0;
+std::vector<SeccompNumbers> numbers_of(const SeccompProfile& profile,
+                                       const std::vector<std::uint32_t>& archs) {
+  std::vector<SeccompNumbers> all;
+  for (const std::uint32_t arch : archs) {
+    SeccompNumbers& numbers = all.emplace_back(SeccompNumbers{.arch = arch});
+    for (const SeccompRule& rule : profile.rules) {
+      for (const std::string& name : rule.names) {
+        numbers.of_names.push_back(::seccomp_syscall_resolve_name_arch(arch, name.c_str()));
+      }
     }
   }
-  return known;
+  return all;
 }
 
 // Where a block begins among the numbers of this architecture; 0: it has none.
@@ -87,7 +76,7 @@ std::uint32_t block_of(std::uint32_t arch) {
   return arch == SCMP_ARCH_ARM ? kArmBlock : 0;
 }
 
-std::optional<SyscallRange> range_of(const Knowledge& known) {
+std::optional<SyscallRange> range_of(const SeccompNumbers& known) {
   const bool x32 = known.arch == SCMP_ARCH_X32;
   SyscallRange range{
       .audit_arch = x32 ? SCMP_ARCH_X86_64 : known.arch,
@@ -95,7 +84,9 @@ std::optional<SyscallRange> range_of(const Knowledge& known) {
       .first = x32 ? kX32Bit : 0,
       .zero_is_unknown = known.arch == SCMP_ARCH_S390 || known.arch == SCMP_ARCH_S390X};
   const std::uint32_t block = block_of(known.arch);
-  for (const std::uint32_t number : known.numbers) {
+  for (const int resolved : known.of_names) {
+    if (resolved < 0) continue;  // the architecture has no such syscall
+    const auto number = static_cast<std::uint32_t>(resolved);
     if (block == 0 || number < block) {
       range.last = std::max(range.last, number);
     } else {
@@ -112,13 +103,13 @@ bool wants_prologue(const SeccompActionWord& default_action, std::uint32_t defau
   return default_action.denies && default_value != (SECCOMP_RET_ERRNO | ENOSYS);
 }
 
-bool covers(const std::vector<Knowledge>& all, std::uint32_t arch) {
-  return std::ranges::find(all, arch, &Knowledge::arch) != all.end();
+bool covers(const std::vector<SeccompNumbers>& all, std::uint32_t arch) {
+  return std::ranges::find(all, arch, &SeccompNumbers::arch) != all.end();
 }
 
-std::vector<sock_filter> prologue_for(const std::vector<Knowledge>& all) {
+std::vector<sock_filter> prologue_for(const std::vector<SeccompNumbers>& all) {
   std::vector<SyscallRange> ranges;
-  for (const Knowledge& known : all) {
+  for (const SeccompNumbers& known : all) {
     if (const std::optional<SyscallRange> range = range_of(known)) ranges.push_back(*range);
   }
   // Without x32 in the profile its numbers are no newer syscalls but a foreign architecture, which
@@ -132,8 +123,8 @@ std::vector<sock_filter> prologue_for(const std::vector<Knowledge>& all) {
   return enosys_prologue(ranges);
 }
 
-Result<void> add_architectures(const Filter& filter, const std::vector<std::uint32_t>& archs) {
-  for (const std::uint32_t arch : archs) {
+Result<void> add_architectures(const Filter& filter, const std::vector<SeccompNumbers>& all) {
+  for (const auto& [arch, numbers] : all) {
     const int error = ::seccomp_arch_add(filter.get(), arch);
     if (error == 0 || error == -EEXIST) continue;  // the native one is there
     if (error == -EDOM) {
@@ -202,10 +193,26 @@ Result<void> fill(const Filter& filter, const SeccompProfile& profile,
   return {};
 }
 
+// How many of the profile's names have another action than the default there.
+std::size_t effective(const SeccompNumbers& known, const SeccompProfile& profile,
+                      std::uint32_t default_value) {
+  std::size_t count = 0;
+  auto number = known.of_names.begin();
+  for (const SeccompRule& rule : profile.rules) {
+    const auto next = number + static_cast<std::ptrdiff_t>(rule.names.size());
+    if (value_of(rule) != default_value)
+      count += static_cast<std::size_t>(std::count_if(number, next, [](int n) { return n >= 0; }));
+    number = next;
+  }
+  return count;
+}
+
 // A sorted tree loads twice as fast: the kernel translates and checks every jump.
-void choose_layout(const Filter& filter, const std::vector<Knowledge>& all) {
-  const bool tree = std::ranges::all_of(
-      all, [](const Knowledge& known) { return known.effective > kTreeWorthwhile; });
+void choose_layout(const Filter& filter, const std::vector<SeccompNumbers>& all,
+                   const SeccompProfile& profile, std::uint32_t default_value) {
+  const bool tree = std::ranges::all_of(all, [&](const SeccompNumbers& known) {
+    return effective(known, profile, default_value) > kTreeWorthwhile;
+  });
   if (tree) ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, kSortedTree);
 }
 
@@ -221,45 +228,81 @@ Result<std::vector<sock_filter>> export_program(const Filter& filter) {
   return program;
 }
 
-Result<std::vector<sock_filter>> compile(const SeccompProfile& profile) {
-  const SeccompActionWord& default_action = *find_seccomp_action(profile.default_action);
-  const std::uint32_t default_value = action_value(default_action, profile.default_errno_ret);
+// What both ways begin with.
+struct Task {
+  std::uint32_t default_value;
+  std::vector<SeccompNumbers> numbers;  // for each architecture
+};
+
+Result<Task> begin(const SeccompProfile& profile) {
+  const std::vector<SeccompProblem> problems = check_seccomp(profile);
+  if (!problems.empty()) {
+    return make_error(Kind::InvalidSpec, "%s: %s", problems.front().pointer.c_str(),
+                      problems.front().message.c_str());
+  }
   const std::vector<std::uint32_t> archs = TRY(architectures_of(profile));
-  const Filter filter(::seccomp_init(default_value));
+  return Task{seccomp_action_value(profile.default_action, profile.default_errno_ret),
+              numbers_of(profile, archs)};
+}
+
+// The program of the rules, and in front of it what newer syscalls get.
+std::vector<sock_filter> complete(const SeccompProfile& profile, const Task& task,
+                                  const std::vector<sock_filter>& body) {
+  std::vector<sock_filter> program;
+  if (wants_prologue(*find_seccomp_action(profile.default_action), task.default_value))
+    program = prologue_for(task.numbers);
+  program.insert(program.end(), body.begin(), body.end());
+  return program;
+}
+
+Result<std::vector<sock_filter>> library_body(const SeccompProfile& profile, const Task& task) {
+  const Filter filter(::seccomp_init(task.default_value));
   if (filter == nullptr) {
     return make_error(Kind::Unsupported, "libseccomp refuses the default action %s",
                       profile.default_action.c_str());
   }
-  TRY(add_architectures(filter, archs));
-  std::vector<Knowledge> known;
-  for (const std::uint32_t arch : archs) {
-    known.push_back(knowledge_of(arch, profile, default_value));
-  }
-  choose_layout(filter, known);
-  TRY(fill(filter, profile, default_value));
+  TRY(add_architectures(filter, task.numbers));
+  choose_layout(filter, task.numbers, profile, task.default_value);
+  TRY(fill(filter, profile, task.default_value));
+  return export_program(filter);
+}
 
-  std::vector<sock_filter> program;
-  if (wants_prologue(default_action, default_value)) program = prologue_for(known);
-  const std::vector<sock_filter> body = TRY(export_program(filter));
-  program.insert(program.end(), body.begin(), body.end());
+Result<std::vector<sock_filter>> by_library(const SeccompProfile& profile) {
+  const Task task = TRY(begin(profile));
+  const std::vector<sock_filter> body = TRY(library_body(profile, task));
+  std::vector<sock_filter> program = complete(profile, task, body);
+  if (program.size() > BPF_MAXINSNS) {
+    return make_error(Kind::InvalidSpec, "the profile makes %zu instructions, the kernel takes %d",
+                      program.size(), BPF_MAXINSNS);
+  }
+  return program;
+}
+
+// A program too long for the kernel may be shorter from the library, which merges conditions.
+Result<std::optional<std::vector<sock_filter>>> directly(const SeccompProfile& profile) {
+  const Task task = TRY(begin(profile));
+  std::optional<std::vector<sock_filter>> program =
+      compile_directly(profile, task.numbers, task.default_value);
+  if (program) program = complete(profile, task, *program);
+  if (program && program->size() > BPF_MAXINSNS) program.reset();
   return program;
 }
 
 }  // namespace
 
+Result<std::optional<std::vector<sock_filter>>> compile_seccomp_directly(
+    const SeccompProfile& profile) {
+  return TRY_CTX(directly(profile), "seccomp");
+}
+
+Result<std::vector<sock_filter>> compile_seccomp_by_library(const SeccompProfile& profile) {
+  return TRY_CTX(by_library(profile), "seccomp");
+}
+
 Result<std::vector<sock_filter>> compile_seccomp(const SeccompProfile& profile) {
-  const std::vector<SeccompProblem> problems = check_seccomp(profile);
-  if (!problems.empty()) {
-    return make_error(Kind::InvalidSpec, "seccomp: %s: %s", problems.front().pointer.c_str(),
-                      problems.front().message.c_str());
-  }
-  std::vector<sock_filter> program = TRY_CTX(compile(profile), "seccomp");
-  if (program.size() > BPF_MAXINSNS) {
-    return make_error(Kind::InvalidSpec,
-                      "seccomp: the profile makes %zu instructions, the kernel takes %d",
-                      program.size(), BPF_MAXINSNS);
-  }
-  return program;
+  std::optional<std::vector<sock_filter>> program = TRY(compile_seccomp_directly(profile));
+  if (program) return std::move(*program);
+  return compile_seccomp_by_library(profile);
 }
 
 }  // namespace ctr

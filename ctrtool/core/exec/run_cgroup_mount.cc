@@ -40,23 +40,27 @@ Result<void> bind_hierarchy(const CgroupHierarchy& hierarchy, BorrowedFd target,
 
 std::string v1_data(const CgroupHierarchy& hierarchy) { return join(hierarchy.controllers, ","); }
 
-Result<void> mount_hierarchy(const CgroupHierarchy& hierarchy, BorrowedFd target,
+// On `at` in the current directory. Nobody else gets there: it is the mount point itself, or in a
+// tmpfs that only we have seen so far.
+Result<void> mount_hierarchy(const CgroupHierarchy& hierarchy, const std::string& at,
                              unsigned long flags, bool own_namespace, const Context& ctx) {
-  if (!own_namespace) return bind_hierarchy(hierarchy, target, flags, ctx);
-  TRY(sys::fchdir(target));
-  const bool v2 = hierarchy.version == CgroupVersion::V2;
-  const Result<void> mounted = sys::mount("cgroup", ".", v2 ? "cgroup2" : "cgroup", flags,
-                                          v2 ? std::string() : v1_data(hierarchy));
-  if (mounted.ok()) return {};
-  // In a user namespace without its own cgroup namespace's rights, the host's mount still can be
-  // bound. EBUSY: below is a mount of the same file system, of a bound /sys.
-  if (mounted.error().code != EPERM && mounted.error().code != EBUSY) return mounted;
+  if (own_namespace) {
+    const bool v2 = hierarchy.version == CgroupVersion::V2;
+    const Result<void> mounted = sys::mount("cgroup", at, v2 ? "cgroup2" : "cgroup", flags,
+                                            v2 ? std::string() : v1_data(hierarchy));
+    if (mounted.ok()) return {};
+    // In a user namespace without its own cgroup namespace's rights, the host's mount still can be
+    // bound. EBUSY: below is a mount of the same file system, of a bound /sys.
+    if (mounted.error().code != EPERM && mounted.error().code != EBUSY) return mounted;
+  }
+  const UniqueFd target = TRY(sys::openat(kCwd, at, O_PATH | O_DIRECTORY | O_NOFOLLOW));
   return bind_hierarchy(hierarchy, target, flags, ctx);
 }
 
 Result<void> mount_v2(const MountCgroups& op, const CgroupHierarchy& hierarchy, Context& ctx) {
   const UniqueFd target = TRY(ensure_in_root(ctx.root, op.at, Missing::Directory, 0755));
-  return mount_hierarchy(hierarchy, target, op.flags, op.own_namespace, ctx);
+  TRY(sys::fchdir(target));
+  return mount_hierarchy(hierarchy, ".", op.flags, op.own_namespace, ctx);
 }
 
 // "cpu,cpuacct" is also known as "cpu" and as "cpuacct".
@@ -75,11 +79,11 @@ Result<void> mount_v1_tree(const MountCgroups& op, Context& ctx) {
   TRY(sys::mount("tmpfs", ".", "tmpfs", op.flags & ~static_cast<unsigned long>(MS_RDONLY),
                  "mode=755"));
   const UniqueFd top = TRY(open_in_root(ctx.root, op.at, O_PATH | O_DIRECTORY));
+  TRY(sys::fchdir(top));
   for (const CgroupHierarchy& hierarchy : ctx.cgroup_layout->hierarchies) {
-    TRY(sys::mkdirat(top, hierarchy.name, 0755));
-    const UniqueFd dir = TRY(sys::openat(top, hierarchy.name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
-    TRY_CTX(mount_hierarchy(hierarchy, dir, op.flags, op.own_namespace, ctx), "hierarchy %s",
-            hierarchy.name.c_str());
+    TRY(sys::mkdirat(kCwd, hierarchy.name, 0755));
+    TRY_CTX(mount_hierarchy(hierarchy, hierarchy.name, op.flags, op.own_namespace, ctx),
+            "hierarchy %s", hierarchy.name.c_str());
     TRY(link_controllers(top, hierarchy));
   }
   if ((op.flags & MS_RDONLY) == 0) return {};

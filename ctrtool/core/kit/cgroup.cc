@@ -84,8 +84,6 @@ Result<void> check_empty(const CgroupHierarchy& hierarchy, const std::string& di
 Result<void> make_parents(const std::string& mountpoint, const std::vector<std::string>& steps) {
   for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
     const std::string dir = mountpoint + steps[i];
-    const bool there = TRY(sys::exists(kCwd, dir));
-    if (there) continue;
     const Result<void> made = sys::mkdirat(kCwd, dir, 0755);
     if (!made.ok() && made.error().code != EEXIST) return made.error();
     if (made.ok()) mark_made_parent(dir);
@@ -93,10 +91,12 @@ Result<void> make_parents(const std::string& mountpoint, const std::vector<std::
   return {};
 }
 
-// The usual case first: one mkdir and no look before it.
+// Without a look before it, but at what the survey has seen.
 Result<void> make_directory(const Cgroup::Place& place, const std::vector<std::string>& steps) {
   constexpr int kTries = 10;  // against removers of the same parents
+  bool parents_missing = place.existed + 1 < steps.size();
   for (int i = 0;; ++i) {
+    if (parents_missing) TRY(make_parents(place.hierarchy.mountpoint, steps));
     Result<void> made = sys::mkdirat(kCwd, place.dir, 0755);
     if (made.ok()) return {};
     if (made.error().code == EEXIST && place.existed == steps.size()) return {};
@@ -104,7 +104,7 @@ Result<void> make_directory(const Cgroup::Place& place, const std::vector<std::s
       return make_error(Kind::Exists, "cgroup %s: somebody else has just made it",
                         quote(place.dir).c_str());
     if (made.error().code != ENOENT || steps.size() == 1 || i == kTries) return made;
-    TRY(make_parents(place.hierarchy.mountpoint, steps));
+    parents_missing = true;
   }
 }
 

@@ -57,14 +57,18 @@ Result<void> stop_scope(const ContainerState& state) {
 }
 
 // Init's death ends the others of its pid namespace, but they may be still on their way out.
-Result<void> remove_cgroup(const ContainerState& state) {
-  if (!has_cgroup(state)) return {};
-  TRY(stop_scope(state));
-  const ctr::Cgroup cgroup = TRY(open_cgroup(state));
+Result<void> remove_cgroup(const ctr::Cgroup& cgroup) {
   const Result<void> removed = cgroup.remove();
   if (removed.ok() || removed.error().code != EBUSY) return removed;
   TRY(cgroup.kill_all(SIGKILL));
   return cgroup.remove();
+}
+
+Result<void> remove_recorded_cgroup(const ContainerState& state) {
+  if (!has_cgroup(state)) return {};
+  TRY(stop_scope(state));
+  const ctr::Cgroup cgroup = TRY(open_cgroup(state));
+  return remove_cgroup(cgroup);
 }
 
 // Of the topmost mount there. Unique for ever since Linux 6.8; before, numbers are used again.
@@ -179,11 +183,12 @@ Result<void> unmount_shared_root(const ContainerState& state) {
   return done;
 }
 
-Result<void> destroy_container(const CommandContext& context, const Container& container) {
+Result<void> destroy_container(const CommandContext& context, const Container& container,
+                               const ctr::Cgroup* cgroup) {
   const ContainerState& state = container.state;
   TRY(kill_container(state));
   TRY(wait_for_end(state));
-  TRY(remove_cgroup(state));
+  TRY(cgroup != nullptr ? remove_cgroup(*cgroup) : remove_recorded_cgroup(state));
   TRY(unmount_shared_root(state));
   TRY(remove_rdt_groups(state));
   const Result<std::vector<ctr::Hook>> hooks = poststop_hooks(container);

@@ -53,8 +53,10 @@ ctr::Result<void> remove_rdt_groups(const ContainerState& state);
 
 // Ends what still runs, waits for it, and removes cgroup, mounts and record, in this order:
 // whatever fails or is interrupted can be repeated. Then the poststop hooks, whose failures are
-// only logged. To be called with the container's lock.
-ctr::Result<void> destroy_container(const CommandContext& context, const Container& container);
+// only logged. To be called with the container's lock. Who still has the cgroup's object passes it
+// on, or it is looked for by its record.
+ctr::Result<void> destroy_container(const CommandContext& context, const Container& container,
+                                    const ctr::Cgroup* cgroup = nullptr);
 
 // For `start` and `run`: the poststart hooks, once the program runs.
 ctr::Result<void> run_poststart_hooks(const Container& container);

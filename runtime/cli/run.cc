@@ -52,7 +52,7 @@ Result<int> run_attached(const CommandContext& context, Launched& launched, cons
   running.end();
   const ctr::Trace::Scope removing(context.trace, "remove the container");
   if (!keep) {
-    TRY(destroy_container(context, launched.container));
+    TRY(destroy_container(context, launched.container, launched.process.made_cgroup()));
   } else if (status.ok()) {
     TRY(record_exit(launched.container, *status));
   }

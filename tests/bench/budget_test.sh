@@ -84,7 +84,7 @@ t_system_calls_of_state() {
 }
 t_system_calls_of_run() {
   prepare strace
-  within run "$(system_calls run -b /tmp/bundle c)" 750  # design: 330
+  within run "$(system_calls run -b /tmp/bundle c)" 660  # design: 330
 }
 t_system_calls_of_exec() {
   prepare strace

@@ -64,6 +64,10 @@ class Prepared {
   pid_t pid() const { return pid_; }  // in our pid namespace
   BorrowedFd pidfd() const { return pidfd_; }
   BorrowedFd script_socket() const { return script_socket_; }  // of MakeSocketPair
+  // The one made for it, or none; not that of a scope.
+  const Cgroup* made_cgroup() const {
+    return made_cgroup_.has_value() && !scope_.has_value() ? &*made_cgroup_ : nullptr;
+  }
 
   // The process goes on without us, up to its gate. When this returns our death does not matter.
   Result<void> release();

@@ -137,7 +137,7 @@ class Feeder {
 // Its stdout or stderr: read to the end, kept in part.
 class Capture {
  public:
-  explicit Capture(UniqueFd from) : from_(std::move(from)) {}
+  Capture(UniqueFd from, BorrowedFd copy) : from_(std::move(from)), copy_(copy) {}
   pollfd wanted() const { return {from_.raw(), POLLIN, 0}; }
 
   // False: nothing there now, or nothing any more.
@@ -145,7 +145,9 @@ class Capture {
     std::array<char, 16384> buffer;
     const Result<std::size_t> got = sys::read(from_, buffer.data(), buffer.size());
     if (got.ok() && *got > 0) {
-      keep({buffer.data(), *got});
+      const std::string_view data(buffer.data(), *got);
+      if (copy_.valid()) (void)sys::write_all(copy_, data);
+      keep(data);
       return true;
     }
     if (got.ok() || got.error().code != EAGAIN) from_.reset();
@@ -184,6 +186,7 @@ class Capture {
   }
 
   UniqueFd from_;
+  BorrowedFd copy_;
   std::string head_;
   std::string tail_;
   std::size_t left_out_ = 0;
@@ -273,7 +276,7 @@ Result<int> Child::wait() {
 }
 
 Result<Finished> run_program(const Program& program, std::string_view input,
-                             std::optional<int> timeout_s) {
+                             std::optional<int> timeout_s, const Copies& copies) {
   const IgnoreSigpipe guard;
   sys::Pipe in = TRY(sys::pipe());
   sys::Pipe out = TRY(sys::pipe());
@@ -287,8 +290,8 @@ Result<Finished> run_program(const Program& program, std::string_view input,
   out.write.reset();
   err.write.reset();
   Feeder feeder(std::move(in.write), input);
-  Capture said(std::move(out.read));
-  Capture complained(std::move(err.read));
+  Capture said(std::move(out.read), copies.out);
+  Capture complained(std::move(err.read), copies.err);
   Finished finished;
   const bool ended = TRY(converse(child.pidfd(), feeder, said, complained, deadline));
   finished.timed_out = !ended;

@@ -67,10 +67,16 @@ struct Finished {
   std::string err;
 };
 
+// Open files that get all of a program's output as well. One that cannot be written is no failure.
+struct Copies {
+  ctr::BorrowedFd out = ctr::kNoFd;
+  ctr::BorrowedFd err = ctr::kNoFd;
+};
+
 // With `input` on its stdin, read or not, and its output captured. Ends when the program ends:
 // whoever inherited its stdout does not hold us. `timeout_s`: SIGKILL to its group after that.
 ctr::Result<Finished> run_program(const Program& program, std::string_view input,
-                                  std::optional<int> timeout_s);
+                                  std::optional<int> timeout_s, const Copies& copies = {});
 
 std::vector<std::string> own_environment();
 ctr::Result<void> make_inheritable(const std::vector<ctr::BorrowedFd>& fds);  // kNoFd: skipped

@@ -55,8 +55,9 @@ Result<void> Runner::run_one(const Stage& stage, const Hook& hook, std::size_t i
   // Inside, the working directory is the one that the container's program will have.
   if (!inside) program.cwd = options_.bundle;
   program.root = host_root;
+  const Copies copies{options_.out_file, options_.err_file};
   const Finished finished =
-      TRY_CTX(run_program(program, state, hook.timeout_s), "%s", name.c_str());
+      TRY_CTX(run_program(program, state, hook.timeout_s, copies), "%s", name.c_str());
   TRY_CTX(judge(finished, hook), "%s", name.c_str());
   return {};
 }

@@ -23,6 +23,9 @@ struct RunnerOptions {
   std::string bundle;  // where hooks that see the host's root run
   // Of startContainer hooks that bring no environment. Others get the runtime's own.
   std::vector<std::string> container_env = {};
+  // Open for appending: they get all that the hooks write.
+  ctr::UniqueFd out_file = {};
+  ctr::UniqueFd err_file = {};
 };
 
 class Runner final : public ctr::HookRunner {
@@ -33,6 +36,10 @@ class Runner final : public ctr::HookRunner {
   // …`
   ctr::Result<void> run(ctr::HookStage stage, const std::vector<ctr::Hook>& hooks,
                         pid_t container_pid, ctr::BorrowedFd host_root) override;
+
+  std::vector<ctr::BorrowedFd> descriptors() const override {
+    return {options_.out_file, options_.err_file};
+  }
 
   // For poststop: all of them, whatever happens. Answers what went wrong, one text a hook.
   std::vector<std::string> run_all(ctr::HookStage stage, const std::vector<ctr::Hook>& hooks,

@@ -29,11 +29,21 @@ using ctr::quote;
 using ctr::Result;
 using ctr::UniqueFd;
 
-hooks::Runner make_runner(const ContainerState& state) {
+hooks::RunnerOptions runner_options(const ContainerState& state) {
   const auto describe = [state](std::string_view status, pid_t pid) {
     return hook_state(state, status, pid);
   };
-  return hooks::Runner({.state = describe, .bundle = state.bundle});
+  return {.state = describe, .bundle = state.bundle};
+}
+
+Result<UniqueFd> open_hook_file(const ContainerState& state, const char* annotation) {
+  const auto found = state.annotations.find(annotation);
+  if (found == state.annotations.end()) return UniqueFd();
+  if (!found->second.starts_with('/'))
+    return make_error(Kind::InvalidSpec, "/annotations/%s: %s must be an absolute path", annotation,
+                      quote(found->second).c_str());
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY;
+  return TRY_CTX(ctr::sys::open(found->second, kFlags, 0600), "/annotations/%s", annotation);
 }
 
 bool has_cgroup(const ContainerState& state) { return !state.cgroup.record.path.empty(); }
@@ -198,15 +208,28 @@ Result<void> destroy_container(const CommandContext& context, const Container& c
     return {};
   }
   if (hooks->empty()) return {};
-  for (const std::string& failure : make_runner(state).run_all(ctr::HookStage::Poststop, *hooks, 0))
+  hooks::RunnerOptions options = runner_options(state);
+  // A file that cannot be opened any more must not stop a poststop hook.
+  const Result<void> opened = open_hook_files(state, options);
+  if (!opened.ok()) context.log.warning(opened.error().message);
+  hooks::Runner runner(std::move(options));
+  for (const std::string& failure : runner.run_all(ctr::HookStage::Poststop, *hooks, 0))
     context.log.warning(failure);
+  return {};
+}
+
+Result<void> open_hook_files(const ContainerState& state, hooks::RunnerOptions& options) {
+  options.out_file = TRY(open_hook_file(state, "run.oci.hooks.stdout"));
+  options.err_file = TRY(open_hook_file(state, "run.oci.hooks.stderr"));
   return {};
 }
 
 Result<void> run_poststart_hooks(const Container& container) {
   if (!container.state.has_poststart_hooks) return {};
   const Spec spec = TRY(load_spec(container.dir));
-  return make_runner(container.state)
+  hooks::RunnerOptions options = runner_options(container.state);
+  TRY(open_hook_files(container.state, options));
+  return hooks::Runner(std::move(options))
       .run(ctr::HookStage::Poststart, translate_hooks(spec.hooks, ctr::HookStage::Poststart),
            container.state.init.pid, ctr::kNoFd);
 }

@@ -12,6 +12,10 @@
 #include "runtime/state/status.h"
 #include "runtime/state/store.h"
 
+namespace hooks {
+struct RunnerOptions;
+}
+
 namespace oci::cli {
 
 struct Container {
@@ -58,6 +62,8 @@ ctr::Result<void> remove_rdt_groups(const ContainerState& state);
 ctr::Result<void> destroy_container(const CommandContext& context, const Container& container,
                                     const ctr::Cgroup* cgroup = nullptr);
 
+// The files that annotations name for the hooks' output (run.oci.hooks.stdout and .stderr).
+ctr::Result<void> open_hook_files(const ContainerState& state, hooks::RunnerOptions& options);
 // For `start` and `run`: the poststart hooks, once the program runs.
 ctr::Result<void> run_poststart_hooks(const Container& container);
 

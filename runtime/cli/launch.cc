@@ -240,13 +240,14 @@ void note_freezer(ContainerState& state, const ctr::CgroupLayout& layout) {
   if (cgroup.ok()) state.cgroup.freezer = freezer_file(*cgroup);
 }
 
-hooks::RunnerOptions hook_options(const ContainerState& state, const Spec& spec) {
+Result<hooks::RunnerOptions> hook_options(const ContainerState& state, const Spec& spec) {
   hooks::RunnerOptions options;
   options.state = [state](std::string_view status, pid_t pid) {
     return hook_state(state, status, pid);
   };
   options.bundle = state.bundle;
   if (spec.process.has_value()) options.container_env = spec.process->env;
+  TRY(open_hook_files(state, options));
   return options;
 }
 
@@ -285,7 +286,8 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
     TRY(make_notify_directory(state_directory));
   }
 
-  hooks::Runner runner(hook_options(state, draft.spec));
+  hooks::RunnerOptions for_hooks = TRY(hook_options(state, draft.spec));
+  hooks::Runner runner(std::move(for_hooks));
   const UniqueFd cache = open_seccomp_cache(root, draft.spec);
   ctr::ExecuteOptions execute{
       .hooks = &runner, .trace = context.trace, .cgroup_layout = &draft.cgroups};

@@ -48,7 +48,7 @@ ctr::Result<ContainerState> first_record(const CommandContext& context,
 // Now that the cgroup is there: where its freezer is, so that `state` need not look for it.
 void note_freezer(ContainerState& state, const ctr::CgroupLayout& layout);
 // Of the hooks that come before the program's start.
-hooks::RunnerOptions hook_options(const ContainerState& state, const Spec& spec);
+ctr::Result<hooks::RunnerOptions> hook_options(const ContainerState& state, const Spec& spec);
 
 struct Launched {
   Container container;

@@ -294,7 +294,8 @@ Result<Restored> restore_container(const CommandContext& context, const RestoreW
   TRY(dir.save_config(draft.config_text));
   // By its record, as `delete --force` would: whatever criu has left of it goes.
   undo.add([&] { static_cast<void>(destroy_container(context, {dir, state})); });
-  hooks::Runner runner(hook_options(state, draft.spec));
+  hooks::RunnerOptions for_hooks = TRY(hook_options(state, draft.spec));
+  hooks::Runner runner(std::move(for_hooks));
   Notices notices(runner, draft.spec, console);
   const pid_t pid = TRY(run_criu(draft, inputs, notices));
   TRY(unmount_shared_root(state));

@@ -39,6 +39,8 @@ Result<void> close_all_others(Context& ctx) {
   add(ctx.target);
   add(ctx.console_socket);
   add(ctx.gate);
+  if (ctx.hooks != nullptr)
+    for (const BorrowedFd fd : ctx.hooks->descriptors()) add(fd);
   for (const auto& [slot, fd] : ctx.slots) add(fd);
   for (const UniqueFd& fd : ctx.cgroup_tasks) add(fd);
   std::sort(keep.begin(), keep.end());

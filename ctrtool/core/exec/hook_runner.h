@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <string_view>
+#include <vector>
 
 #include "ctrtool/core/base/fd.h"
 #include "ctrtool/core/base/result.h"
@@ -18,6 +19,8 @@ class HookRunner {
   HookRunner(const HookRunner&) = delete;
   HookRunner& operator=(const HookRunner&) = delete;
   virtual ~HookRunner() = default;
+  // What must stay open in the container's process for the hooks that it runs; kNoFd: skipped.
+  virtual std::vector<BorrowedFd> descriptors() const { return {}; }
 
   // Runs the hooks of one stage in order and stops at the first failure, whose text names the
   // stage, the hook's index and what it printed. `container_pid`: as seen by the caller.

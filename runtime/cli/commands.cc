@@ -6,8 +6,6 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/escape.h"
-#include "runtime/cli/criu.h"
-#include "runtime/cli/mounts.h"
 #include "runtime/cli/trace_file.h"
 #include "runtime/cli/version.h"
 

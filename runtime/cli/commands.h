@@ -50,6 +50,7 @@ std::string man_page(const Command& command);  // "ocictr-create.8"
 // program's name.
 int run_ocictr(const Words& words, char* const* argv);
 
+CommandFunction checkpoint;
 CommandFunction create;
 CommandFunction delete_;
 CommandFunction events;
@@ -58,9 +59,11 @@ CommandFunction features;
 CommandFunction help;
 CommandFunction kill;
 CommandFunction list;
+CommandFunction mounts;
 CommandFunction pause;
 CommandFunction plan;
 CommandFunction ps;
+CommandFunction restore;
 CommandFunction resume;
 CommandFunction run;
 CommandFunction spec;

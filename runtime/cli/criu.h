@@ -15,10 +15,6 @@
 
 namespace oci::cli {
 
-// Of the table in commands.cc.
-CommandFunction checkpoint;
-CommandFunction restore;
-
 inline constexpr const char* kDescriptorsFile = "descriptors.json";  // runc's and crun's name too
 
 // As given; paths count from the caller's working directory.

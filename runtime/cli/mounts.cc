@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mounts and unmounts in a running container. This process enters the container's mount namespace
 // itself, and leaves it by ending.
-#include "runtime/cli/mounts.h"
-
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <unistd.h>

@@ -169,15 +169,18 @@ Result<Process> process_from_file(const std::string& file, const Process& base) 
   return process;
 }
 
-// Joining the user namespace that we are in already is an error of setns(2).
-bool same_user_namespace(pid_t pid) {
-  const Result<struct stat> own = ctr::sys::fstatat(ctr::kCwd, "/proc/self/ns/user", 0);
+// Nothing: it cannot be told.
+std::optional<bool> in_our_namespace(pid_t pid, const char* kind) {
+  const Result<struct stat> own =
+      ctr::sys::fstatat(ctr::kCwd, ctr::strf("/proc/self/ns/%s", kind), 0);
   const Result<struct stat> theirs =
-      ctr::sys::fstatat(ctr::kCwd, ctr::strf("/proc/%d/ns/user", pid), 0);
-  return own.ok() && theirs.ok() && own->st_ino == theirs->st_ino && own->st_dev == theirs->st_dev;
+      ctr::sys::fstatat(ctr::kCwd, ctr::strf("/proc/%d/ns/%s", pid, kind), 0);
+  if (!own.ok() || !theirs.ok()) return std::nullopt;
+  return own->st_ino == theirs->st_ino && own->st_dev == theirs->st_dev;
 }
 
-int namespaces_of(const Container& container, const Spec& spec) {
+// Those that config.json names, whatever the container's first process has made of them since.
+int named_namespaces(const Container& container, const Spec& spec) {
   struct Flag {
     NamespaceType type;
     int flag;
@@ -191,9 +194,35 @@ int namespaces_of(const Container& container, const Spec& spec) {
   int flags = 0;
   for (const Flag& entry : kFlags)
     if (find_namespace(spec.linux_, entry.type) != nullptr) flags |= entry.flag;
-  if ((flags & CLONE_NEWUSER) != 0 && same_user_namespace(container.state.init.pid))
+  // Joining the user namespace that we are in already is an error of setns(2).
+  if ((flags & CLONE_NEWUSER) != 0 && in_our_namespace(container.state.init.pid, "user") == true)
     flags &= ~CLONE_NEWUSER;
   return flags;
+}
+
+// And those that it is in all the same: criu restores into a time namespace of its own, and a
+// program may leave the host's. A user namespace would need id maps that config.json has not, the
+// root of a mount namespace is found through the process, and nobody leaves a pid namespace.
+int found_namespaces(pid_t init, int named) {
+  struct Flag {
+    int flag;
+    const char* file;
+  };
+  constexpr Flag kFlags[] = {{CLONE_NEWTIME, "time"},
+                             {CLONE_NEWCGROUP, "cgroup"},
+                             {CLONE_NEWNET, "net"},
+                             {CLONE_NEWIPC, "ipc"},
+                             {CLONE_NEWUTS, "uts"}};
+  int flags = 0;
+  for (const Flag& entry : kFlags)
+    if ((named & entry.flag) == 0 && in_our_namespace(init, entry.file) == false)
+      flags |= entry.flag;
+  return flags;
+}
+
+int namespaces_of(const Container& container, const Spec& spec, const ctr::HostFacts& facts) {
+  const int named = named_namespaces(container, spec);
+  return facts.privileged() ? named | found_namespaces(container.state.init.pid, named) : named;
 }
 
 // One --cgroup: "PATH", or "CTRL[,CTRL]:PATH" for single v1 controllers.
@@ -257,7 +286,7 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   target.id = options.id;
   target.spec = &spec;
   TRY(choose_cgroup(container, options.cgroups, target));
-  target.namespaces = namespaces_of(container, spec);
+  target.namespaces = namespaces_of(container, spec, facts);
   target.init = container.state.init.pid;
   target.no_new_keyring = true;
   target.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));

@@ -115,6 +115,29 @@ OCI_TEST(Exec, SharesTheNamespacesOfInit) {
   EXPECT_NE(report["pid"], "1");
 }
 
+// Namespaces that config.json does not mention.
+OCI_TEST(Exec, FollowsInitIntoNamespacesOfItsOwnMaking) {
+  Bundle bundle;
+  bundle.set("/linux/namespaces", R"([{"type":"pid"},{"type":"mount"}])");
+  bundle.set("/mounts", R"([{"destination":"/proc","type":"proc","source":"proc"}])");
+  bundle.remove("/hostname");
+  for (const char* set : {"bounding", "effective", "permitted"})
+    bundle.set(std::string("/process/capabilities/") + set, R"(["CAP_SYS_ADMIN"])");
+  bundle.args({"/bin/busybox", "unshare", "-n", "-i", "-u", "/bin/guest", "hold", "100"});
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  ASSERT_STATUS(runtime({"start", bundle.id()}), 0);
+  const std::string proc = "/proc/" + std::to_string(pid_of(bundle.id()));
+  ASSERT_TRUE(eventually([&] { return contains(read_file(proc + "/cmdline"), "hold"); }));
+  const Outcome outcome = runtime({"exec", bundle.id(), "/bin/guest", "report"});
+  ASSERT_STATUS(outcome, 0);
+  const Report report(outcome.out);
+  for (const char* name : {"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"})
+    EXPECT_EQ(report[std::string("ns.") + name], link_target(proc + "/ns/" + name)) << name;
+  for (const char* name : {"ipc", "net", "uts"})
+    EXPECT_NE(link_target(proc + "/ns/" + name), link_target(std::string("/proc/self/ns/") + name));
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+}
+
 OCI_TEST(Exec, TakesWhatTheCommandLineSays) {
   Bundle bundle;
   Running1 container(bundle);

@@ -291,6 +291,7 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   target.no_new_keyring = true;
   target.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
   target.extra_env = socket_activation_env();
+  target.seccomp_receiver = seccomp_receiver();
   looking.end();
   ctr::Trace::Scope translating(context.trace, "translate");
   const Translation translation = translate_exec(process, target, facts);

@@ -141,6 +141,11 @@ std::string listener_metadata(const Spec& spec) {
   return spec.linux_.seccomp.has_value() ? spec.linux_.seccomp->listenerMetadata : std::string();
 }
 
+std::string seccomp_receiver() {
+  const char* const path = ::getenv("RUN_OCI_SECCOMP_RECEIVER");
+  return path != nullptr ? path : "";
+}
+
 UniqueFd open_seccomp_cache(const StateRoot& root, const Spec& spec) {
   if (!spec.linux_.seccomp.has_value()) return {};
   const std::string path = root.path() + "/.seccomp";
@@ -186,6 +191,7 @@ Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& opt
   draft.translate.no_new_keyring = options.no_new_keyring;
   draft.translate.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
   draft.translate.extra_env = socket_activation_env();
+  draft.translate.seccomp_receiver = seccomp_receiver();
   if (draft.spec.linux_.intelRdt.has_value())
     draft.translate.resctrl =
         ctr::find_resctrl(TRY(ctr::sys::read_file_at(ctr::kCwd, "/proc/self/mountinfo")));

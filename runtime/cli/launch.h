@@ -76,6 +76,8 @@ ctr::Result<void> send_pidfd(const std::string& socket_path, ctr::BorrowedFd pid
 ctr::UniqueFd open_seccomp_cache(const StateRoot& root, const Spec& spec);
 // linux.seccomp.listenerMetadata, or nothing.
 std::string listener_metadata(const Spec& spec);
+// crun's variable for an agent that the configuration does not name.
+std::string seccomp_receiver();
 
 // Where the master of a new terminal goes: the engine's socket, or our own pair.
 struct Console {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The "linux.seccomp" section. Its words (actions, architectures, operators, flags) are looked up
 // by the compiler of the filter, which knows what this build and this kernel have.
-#include <algorithm>
 #include <array>
 
 #include "runtime/spec/check.h"
@@ -11,7 +10,6 @@ namespace oci {
 namespace {
 
 constexpr std::uint32_t kMaxArgument = 5;
-constexpr std::string_view kNotify = "SCMP_ACT_NOTIFY";
 
 constexpr std::array kSyscallArg = {
     field<&SyscallArg::index>("index", Need::Required),
@@ -48,12 +46,6 @@ void check_rule(const SyscallRule& rule, std::size_t index, const Pointer& at, P
   }
 }
 
-bool notifies(const Seccomp& seccomp) {
-  return seccomp.defaultAction == kNotify ||
-         std::any_of(seccomp.syscalls.begin(), seccomp.syscalls.end(),
-                     [](const SyscallRule& rule) { return rule.action == kNotify; });
-}
-
 }  // namespace
 
 Fields<SyscallArg> fields_of(const SyscallArg&) { return kSyscallArg; }
@@ -64,13 +56,6 @@ void check(const Seccomp& seccomp, const Pointer& at, Problems& problems) {
   const Pointer rules = at.at("syscalls");
   for (std::size_t i = 0; i < seccomp.syscalls.size(); ++i) {
     check_rule(seccomp.syscalls[i], i, rules, problems);
-  }
-  if (!seccomp.listenerPath.empty()) return;
-  if (!seccomp.listenerMetadata.empty()) {
-    problems.error(at.at("listenerMetadata"), "needs a listenerPath");
-  }
-  if (notifies(seccomp)) {
-    problems.error(at.at("listenerPath"), "is required by the action SCMP_ACT_NOTIFY");
   }
 }
 

@@ -92,6 +92,8 @@ void add_initial_affinity(Work& work, const Process& process, const Pointer& at)
 void add_final_affinity(Work& work, const Process& process, const Pointer& at);
 
 // seccomp.cc
-ctr::SeccompProfile translate_seccomp(const Seccomp& seccomp, Problems& problems);
+// `listener`: the agent's socket, or empty.
+ctr::SeccompProfile translate_seccomp(const Seccomp& seccomp, const std::string& listener,
+                                      Problems& problems);
 
 }  // namespace oci

@@ -140,6 +140,29 @@ void check_names(Work& work, const ctr::SeccompProfile& profile, const Pointer& 
     work.problems.error(Pointer(at.str() + problem.pointer), "is not known to libseccomp");
 }
 
+struct SeccompAgent {
+  std::string path;
+  Pointer at;
+};
+
+// Where config.json names nobody who answers notifications, crun's annotation may, and then its
+// variable.
+SeccompAgent seccomp_agent(Work& work) {
+  constexpr const char* kReceiver = "run.oci.seccomp.receiver";
+  const Pointer at("/linux/seccomp/listenerPath");
+  const std::string& listener = work.spec.linux_.seccomp->listenerPath;
+  if (!listener.empty()) return {listener, at};
+  const std::string annotated = work.annotation(kReceiver);
+  constexpr const char* kPlugins = "run.oci.seccomp.plugins";
+  if (!work.annotation(kPlugins).empty())
+    work.problems.error(annotation_at(kPlugins), "this program is static and loads no plugins");
+  SeccompAgent agent{work.options.seccomp_receiver, at};
+  if (!annotated.empty()) agent = {annotated, annotation_at(kReceiver)};
+  if (!agent.path.empty() && !agent.path.starts_with('/'))
+    work.problems.error(agent.at, ctr::quote(agent.path) + " must be an absolute path");
+  return agent;
+}
+
 // Adds the compilation in the parent. The flags that the filter is to be loaded with, if there is
 // one.
 std::optional<unsigned> add_seccomp_compile(Work& work) {
@@ -147,14 +170,15 @@ std::optional<unsigned> add_seccomp_compile(Work& work) {
   if (raw != work.spec.annotations.end()) return add_raw_filter(work, raw->second);
   if (!work.spec.linux_.seccomp.has_value()) return std::nullopt;
   const Pointer at("/linux/seccomp");
-  ctr::SeccompProfile profile = translate_seccomp(*work.spec.linux_.seccomp, work.problems);
+  const SeccompAgent agent = seccomp_agent(work);
+  ctr::SeccompProfile profile =
+      translate_seccomp(*work.spec.linux_.seccomp, agent.path, work.problems);
   check_names(work, profile, at);
   const ctr::Result<unsigned> flags = ctr::seccomp_load_flags(profile);
   if (!flags.ok()) work.problems.error(at.at("flags"), flags.error().message);
-  const std::string agent = ctr::seccomp_notifies(profile) ? profile.listener_path : "";
+  const bool notifies = ctr::seccomp_notifies(profile);
   work.parent(Phase::Process, ctr::CompileSeccomp{std::move(profile)}, at);
-  if (!agent.empty())
-    work.parent(Phase::Process, ctr::ConnectSeccompAgent{agent}, at.at("listenerPath"));
+  if (notifies) work.parent(Phase::Process, ctr::ConnectSeccompAgent{agent.path}, agent.at);
   work.meet(Phase::Process, Point::SeccompReady);
   return flags.ok() ? *flags : 0;
 }

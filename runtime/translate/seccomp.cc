@@ -14,13 +14,14 @@ ctr::SeccompRule translate_rule(const SyscallRule& rule) {
 
 }  // namespace
 
-ctr::SeccompProfile translate_seccomp(const Seccomp& seccomp, Problems& problems) {
+ctr::SeccompProfile translate_seccomp(const Seccomp& seccomp, const std::string& listener,
+                                      Problems& problems) {
   ctr::SeccompProfile out;
   out.default_action = seccomp.defaultAction;
   out.default_errno_ret = seccomp.defaultErrnoRet;
   out.architectures = seccomp.architectures;
   out.flags = seccomp.flags.value_or(std::vector<std::string>());
-  out.listener_path = seccomp.listenerPath;
+  out.listener_path = listener;
   out.listener_metadata = seccomp.listenerMetadata;
   for (const SyscallRule& rule : seccomp.syscalls) out.rules.push_back(translate_rule(rule));
   const Pointer at = Pointer("/linux/seccomp");

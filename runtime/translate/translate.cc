@@ -302,6 +302,7 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   options.no_new_keyring = target.no_new_keyring;
   options.preserve_fds = target.preserve_fds;
   options.extra_env = target.extra_env;
+  options.seccomp_receiver = target.seccomp_receiver;
   Work work{*target.spec, facts, options, out.plan, problems};
   out.plan.id = target.id;
   out.plan.preserve_fds = target.preserve_fds;

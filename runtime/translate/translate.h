@@ -36,6 +36,7 @@ struct TranslateOptions {
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;
   std::vector<std::string> extra_env;  // LISTEN_FDS and the like, unless the config says otherwise
+  std::string seccomp_receiver;  // who gets the listener, unless the config says otherwise
 };
 
 struct Translation {
@@ -59,6 +60,7 @@ struct ExecTarget {
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;
   std::vector<std::string> extra_env;
+  std::string seccomp_receiver;
 };
 Translation translate_exec(const Process& process, const ExecTarget& target,
                            const ctr::HostFacts& facts);

@@ -151,6 +151,45 @@ OCI_TEST(SeccompNotify, TheProgramMayBeAskedAboutFromItsFirstCall) {
   EXPECT_TRUE(contains(run_bundle(bundle).out, " 4242 ok"));
 }
 
+// crun's ways, where config.json itself names nobody.
+OCI_TEST(SeccompNotify, AnAnnotationOrAVariableMayNameTheAgent) {
+  TempDir dir;
+  const std::string path = dir / "agent";
+  const Agent agent(path);
+  Bundle bundle;
+  ask(bundle, "", "\"getcpu\"");
+  Command command{.argv = {runtime_path(), "--root", state_root(), "run", "--bundle", bundle.path(),
+                           bundle.id()}};
+  command.env = {{"RUN_OCI_SECCOMP_RECEIVER=" + path}};
+  EXPECT_TRUE(contains(run(command).out, " 4242 ok"));
+  bundle.set("/annotations", R"({"run.oci.seccomp.receiver":)" + json_string(path) + "}");
+  command.env = {{"RUN_OCI_SECCOMP_RECEIVER=/nowhere"}};
+  const Outcome outcome = run(command);
+  EXPECT_TRUE(contains(outcome.out, " 4242 ok")) << outcome.err;
+
+  ASSERT_STATUS(create_bundle(bundle.args({"/bin/guest", "hold"})), 0);
+  ASSERT_STATUS(runtime({"start", bundle.id()}), 0);
+  const Outcome exec =
+      runtime({"exec", bundle.id(), "/bin/guest", "syscall", std::to_string(SYS_getcpu)});
+  EXPECT_TRUE(contains(exec.out, " 4242 ok")) << exec.out << exec.err;
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+}
+
+OCI_TEST(SeccompNotify, AnAgentsPathIsAbsoluteAndPluginsAreRefused) {
+  Bundle bundle;
+  ask(bundle, "", "\"getcpu\"");
+  for (const char* annotation : {"run.oci.seccomp.receiver", "run.oci.seccomp.plugins"}) {
+    bundle.set("/annotations", "{" + json_string(annotation) + R"(:"agent"})");
+    const Outcome outcome = create_bundle(bundle);
+    EXPECT_STATUS(outcome, 1);
+    EXPECT_TRUE(contains(outcome.err, std::string("/annotations/") + annotation)) << outcome.err;
+  }
+  bundle.set("/annotations", "{}");
+  const Outcome outcome = create_bundle(bundle);
+  EXPECT_STATUS(outcome, 1);
+  EXPECT_TRUE(contains(outcome.err, "/linux/seccomp/listenerPath")) << outcome.err;
+}
+
 OCI_TEST(SeccompNotify, WithoutAnAgentCreateFails) {
   Bundle bundle;
   ask(bundle, "/nowhere/agent", "\"getcpu\"");

@@ -482,10 +482,6 @@ TEST(SpecParse, ChecksTheRestOfLinux) {
       {"linux.seccomp",
        R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a",null],"action":"A"}]})",
        "/linux/seccomp/syscalls/0/names/1: expected a string, got null"},
-      {"linux.seccomp", R"({"defaultAction":"SCMP_ACT_NOTIFY"})",
-       "/linux/seccomp/listenerPath: is required by the action SCMP_ACT_NOTIFY"},
-      {"linux.seccomp", R"({"defaultAction":"SCMP_ACT_ALLOW","listenerMetadata":"x"})",
-       "/linux/seccomp/listenerMetadata: needs a listenerPath"},
   });
 }
 

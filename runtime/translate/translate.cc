@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/compat.h"
 #include "runtime/translate/cgroup_steps.h"
@@ -184,12 +185,22 @@ void add_idle_process(Work& work) {
   work.child(Phase::Start, ctr::WaitForStart{});
 }
 
+// Since version 1.3 of the specification. Engines that write older ones mean no limit by 0
+// (`podman run --pids-limit -1`).
+bool zero_is_a_pids_limit(std::string_view oci_version) {
+  const std::vector<std::string_view> numbers = ctr::split(oci_version, '.');
+  if (numbers.size() < 2) return true;
+  const ctr::Result<unsigned> minor = ctr::parse_number<unsigned>(numbers[1]);
+  return !minor.ok() || *minor >= 3;
+}
+
 }  // namespace
 
 // The limits are set while the child is busy with its mounts.
 void add_cgroup_limits(Work& work) {
   const Pointer at = Pointer("/linux/resources");
   ctr::CgroupResources limits = translate_resources(work.spec.linux_.resources, work.facts);
+  if (limits.pids_limit == 0 && !zero_is_a_pids_limit(work.spec.ociVersion)) limits.pids_limit = -1;
   for (ctr::LimitProblem& problem : ctr::check_limits(limits))
     work.problems.error(Pointer(at.str() + problem.pointer), std::move(problem.message));
   if (!work.options.cgroup.has_value()) return;

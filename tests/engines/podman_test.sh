@@ -175,6 +175,10 @@ t_memory() {
 t_pids_limit() {
   expect 0 run --rm --pids-limit 7 bb guest fork 20
   says "fork 6 Resource temporarily unavailable"
+  for none in 0 -1; do
+    expect 0 run --rm --pids-limit $none bb sh -c 'echo "$(echo forked)"'
+    is forked
+  done
 }
 t_cpus() {
   expect 0 run --rm --cpus 0.5 --cpu-shares 200 --cpuset-cpus 0 bb guest report

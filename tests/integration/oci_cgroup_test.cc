@@ -45,10 +45,16 @@ OCI_TEST(Cgroup, PidsLimit) {
   bundle.set("/linux/resources/pids", R"({"limit":6})").args({"/bin/guest", "fork", "20"});
   const Outcome outcome = run_bundle(bundle);
   EXPECT_EQ(outcome.out, "fork 5 Resource temporarily unavailable\n") << outcome.err;
-  bundle.set("/linux/resources/pids", R"({"limit":-1})").args({"/bin/guest", "exit", "0"});
-  ASSERT_STATUS(create_bundle(bundle), 0);
-  EXPECT_EQ(limit_of(bundle, "pids", {"pids.max"}), "max");
-  EXPECT_STATUS(runtime({"delete", bundle.id()}), 0);
+  const auto written = [&](const char* version, const char* limit) {
+    bundle.set("/ociVersion", json_string(version)).set("/linux/resources/pids/limit", limit);
+    EXPECT_STATUS(create_bundle(bundle.args({"/bin/guest", "exit", "0"})), 0);
+    const std::string max = limit_of(bundle, "pids", {"pids.max"});
+    EXPECT_STATUS(runtime({"delete", bundle.id()}), 0);
+    return max;
+  };
+  EXPECT_EQ(written("1.0.2", "-1"), "max");
+  EXPECT_EQ(written("1.0.2-dev", "0"), "max") << "as engines mean it that write this version";
+  EXPECT_EQ(written("1.3.0", "0"), "0");
 }
 
 OCI_TEST(Cgroup, Cpu) {

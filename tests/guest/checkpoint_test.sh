@@ -49,6 +49,10 @@ t_dump_and_restore() {
   is 0::/one
   expect 0 "$OCICTR" exec one sh -c 'cat /proc/1/comm; ls /proc | grep -c "^[0-9]"'
   says sh
+  # criu restores into a time namespace of its own.
+  expect 0 "$OCICTR" exec one readlink /proc/self/ns/time
+  is "$(readlink "/proc/$(cat "$work/pid")/ns/time")"
+  lacks "$(readlink /proc/self/ns/time)"
   expect 0 "$OCICTR" pause one
   [ "$(state_of one)" = paused ] || fail "not paused"
   expect 0 "$OCICTR" resume one
@@ -199,8 +203,47 @@ t_hooks_and_namespaces() {
   expect 0 "$OCICTR" delete -f nine
   ip netns del outside
 }
+# --- memory that goes another way ------------------------------------------------
+# Ports of this machine, which is nobody else's.
+t_page_server() {
+  counter ten .
+  mkdir -p "$images"
+  criu page-server --images-dir "$images" --work-dir "$work" --log-file page-server.log \
+    --address 127.0.0.1 --port 27027 &
+  server=$!
+  eventually sh -c 'ss -tln | grep -q :27027'
+  expect 0 "$OCICTR" checkpoint --page-server 127.0.0.1:27027 --image-path "$images" ten
+  wait "$server" || fail "the page server: $(tail -n 5 "$work/page-server.log")"
+  nothing_of ten
+  expect 0 "$OCICTR" restore -d -b "$work/ten" --image-path "$images" ten
+  goes_on ten 3
+  expect 0 "$OCICTR" delete -f ten
+}
+t_lazy_pages() {
+  counter source .
+  bundle "$work/target" '.mounts += [{destination: "/run", type: "tmpfs", source: "tmpfs"}]' sh -c "$count_up"
+  : >"$work/status"
+  "$OCICTR" checkpoint --lazy-pages --page-server 127.0.0.1:27028 --status-fd 7 \
+    --image-path "$images" source 7>>"$work/status" &
+  dump=$!
+  eventually test -s "$work/status"
+  rm -rf "$work/lazy"
+  mkdir "$work/lazy"
+  criu lazy-pages --page-server --address 127.0.0.1 --port 27028 --images-dir "$images" \
+    --work-dir "$work/lazy" --log-file lazy.log &
+  lazy=$!
+  eventually test -S "$work/lazy/lazy-pages.socket"
+  expect 0 "$OCICTR" restore -d -b "$work/target" --lazy-pages --image-path "$images" \
+    --work-path "$work/lazy" target
+  goes_on target 3
+  wait "$lazy" || fail "lazy pages: $(tail -n 5 "$work/lazy/lazy.log")"
+  wait "$dump" || fail "the checkpoint ends with $?"
+  nothing_of source
+  expect 0 "$OCICTR" delete -f target
+  nothing_of target
+}
 
-
+# --- engines -----------------------------------------------------------------------
 podman() { command podman --runtime "$OCICTR" --cgroup-manager "$manager" "$@"; }
 podman_counts() { [ "$(podman exec c cat /run/count)" -ge "$1" ]; }
 by_podman() { # MANAGER
@@ -224,5 +267,39 @@ by_podman() { # MANAGER
 }
 t_podman_cgroupfs() { by_podman cgroupfs; }
 t_podman_systemd() { by_podman systemd; }
+
+# The programs of the machine that has started this one.
+t_containerd() {
+  PATH=$OCICTR_TOOLS/containerd:$PATH
+  need containerd
+  export CONTAINERD_NAMESPACE=octest
+  start_containerd
+  mkdir -p /tmp/rootfs
+  make_rootfs /tmp/rootfs
+  make_image
+  expect 0 ctr image import --snapshotter native /tmp/image.tar
+  expect 0 ctr run -d --null-io --snapshotter native --runtime io.containerd.runc.v2 \
+    --runc-binary "$OCICTR" --env PATH=/bin --mount type=tmpfs,src=tmpfs,dst=/run \
+    docker.io/library/bb:latest c sh -c "$count_up"
+  eventually task_counts c 3
+  expect 0 ctr container checkpoint --image --rw --task c docker.io/library/checkpoint:1
+  # It was only looked at.
+  eventually task_counts c $(($(task_count c) + 3))
+  expect 0 ctr task checkpoint --exit --image-path /var/tmp/octest-ctr c
+  expect 0 test -s /var/tmp/octest-ctr/pstree.img
+  eventually sh -c 'ctr task ls | grep "^c .*STOPPED"'
+  expect 0 ctr task delete -f c
+  expect 0 ctr container delete c
+  expect 0 ctr container restore --rw --live d docker.io/library/checkpoint:1
+  [ "$(task_count d)" -ge 3 ] || fail "it began anew at $(task_count d)"
+  eventually task_counts d $(($(task_count d) + 3))
+  expect 0 ctr task kill -s KILL d
+  eventually sh -c 'ctr task ls | grep "^d .*STOPPED"'
+  expect 0 ctr task delete d
+  says "exit code 137"
+  stop_daemon "$containerd"
+}
+task_count() { cat "/proc/$(ctr task ls | awk -v name="$1" '$1 == name { print $2 }')/root/run/count"; }
+task_counts() { [ "$(task_count "$1")" -ge "$2" ]; }
 
 main "$@"

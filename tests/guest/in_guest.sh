@@ -20,6 +20,13 @@ if ! why=$(bash "$here/vm" info 2>&1); then
   echo "SKIP: no guest here: $(printf '%s\n' "$why" | tail -n 1)"
   exit 77
 fi
+# What the guest itself does not have, and a host's program can be: these need but a C library.
+case " $* " in *" containerd "*)
+  mkdir -p "$tools/containerd"
+  for program in containerd ctr containerd-shim-runc-v2; do
+    cp -u "$(command -v $program)" "$tools/containerd/" || { echo "SKIP: containerd is not installed"; exit 77; }
+  done ;;
+esac
 case ${LAYOUT:-} in
   v1) kernel='systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=1' ;;
   hybrid) kernel='systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=0' ;;

@@ -76,4 +76,25 @@ t_cgroupfs_life_cycle() { life_cycle cgroupfs; }
 t_systemd_limits() { limits systemd; }
 t_systemd_life_cycle() { life_cycle systemd; }
 
+# In the cgroup of who calls podman, which must be his to divide.
+t_cgroups_split() {
+  setup systemd
+  split() {
+    systemd-run --quiet --scope -p Delegate=yes podman --runtime "$OCICTR" run --cgroups=split \
+      --network none --memory 64m "$@"
+  }
+  expect 0 split --rm --rootfs "$work/rootfs" sh -c 'cat /sys/fs/cgroup/memory.max /proc/self/cgroup'
+  is "67108864
+0::/"
+  expect 0 split -d --name c --rootfs "$work/rootfs" sleep 100
+  dir=$(cgroup_of "$(pid_of c)")
+  case $dir in */run-*.scope/libpod-payload-*) ;; *) fail "it is in $dir" ;; esac
+  expect 0 podman exec c cat /proc/self/cgroup
+  is 0::/
+  expect 0 podman pause c
+  expect 0 podman unpause c
+  expect 0 podman stop -t 0 c
+  gone
+}
+
 main "$@"

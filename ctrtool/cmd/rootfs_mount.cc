@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <strings.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +37,8 @@ struct Request {
   std::optional<std::string> proc_only{};
   std::optional<std::string> pid_namespace{};
   bool skip_missing = true;  // devices that the host has not
+  std::string size = "50%";  // as the kernel has it
+  std::string inodes{};      // empty: one for two pages of memory
   bool dry_run = false;
 };
 
@@ -122,8 +126,9 @@ constexpr Switch kSwitches[] = {
     {"image_dirs", &Skeleton::image_directories},
     {"console", &Skeleton::console},
 };
-constexpr const char* kTexts[] = {"tmpfs_mount_opts", "tmpfs_flags", "umask",          "pid_ns",
-                                  "proc_opts",        "mkdir",       "root_link_opts", "dev_opts"};
+constexpr const char* kTexts[] = {
+    "tmpfs_mount_opts", "tmpfs_flags", "size",           "nr_inodes", "umask", "pid_ns",
+    "proc_opts",        "mkdir",       "root_link_opts", "dev_opts",  "device"};
 
 bool is_name(std::string_view name) {
   for (const Switch& one : kSwitches)
@@ -154,6 +159,41 @@ Result<void> set_umask(std::string_view name, std::string_view value, Skeleton& 
   return {};
 }
 
+// One more of the host's devices, by its name below /dev; after '?': if the host has it.
+Result<void> add_device(std::string_view name, std::string_view value, Skeleton& skeleton) {
+  const bool may_miss = value.starts_with('?');
+  const std::string at = "/dev/" + std::string(value.substr(may_miss ? 1 : 0));
+  const Result<struct stat> st = sys::fstatat(kCwd, at, 0);
+  if (!st.ok() && may_miss && st.error().code == ENOENT) return {};
+  if (!st.ok()) return bad_value(name, value, "the host has no such device");
+  if (!S_ISCHR(st->st_mode) && !S_ISBLK(st->st_mode)) return bad_value(name, value, "no device");
+  skeleton.more_devices.push_back({.at = at,
+                                   .type = st->st_mode & S_IFMT,
+                                   .major = major(st->st_rdev),
+                                   .minor = minor(st->st_rdev),
+                                   .by_bind = true});
+  return {};
+}
+
+Result<void> set_limit(std::string_view name, std::string_view value, std::string& limit) {
+  if (value.empty() || value.find(',') != std::string_view::npos)
+    return bad_value(name, value, "not a number");
+  limit = value;
+  return {};
+}
+
+// What tmpfs_mount_opts says itself stands.
+std::string tmpfs_options(const Request& request) {
+  std::string options = request.skeleton.tmpfs_options;
+  const auto add = [&](const char* name, const std::string& value) {
+    if (value.empty() || ("," + options).find(strf(",%s=", name)) != std::string::npos) return;
+    options += strf("%s%s=%s", options.empty() ? "" : ",", name, value.c_str());
+  };
+  if (("," + options).find(",nr_blocks=") == std::string::npos) add("size", request.size);
+  add("nr_inodes", request.inodes);
+  return options;
+}
+
 Result<void> set(std::string_view name, std::string_view value, Request& request) {
   Skeleton& skeleton = request.skeleton;
   for (const Switch& one : kSwitches) {
@@ -164,6 +204,9 @@ Result<void> set(std::string_view name, std::string_view value, Request& request
   if (same_word(name, "tmpfs_flags")) return set_flags(name, value, skeleton);
   if (same_word(name, "umask")) return set_umask(name, value, skeleton);
   if (same_word(name, "dev_opts")) return set_devices(name, value, request);
+  if (same_word(name, "device")) return add_device(name, value, skeleton);
+  if (same_word(name, "size")) return set_limit(name, value, request.size);
+  if (same_word(name, "nr_inodes")) return set_limit(name, value, request.inodes);
   if (same_word(name, "tmpfs_mount_opts")) skeleton.tmpfs_options = value;
   if (same_word(name, "pid_ns")) request.pid_namespace = std::string(value);
   if (same_word(name, "proc_opts")) skeleton.proc_options = value;
@@ -220,6 +263,7 @@ Result<Request> read_request(const Parsed& parsed) {
     return make_error(Kind::InvalidSpec, "%s",
                       parsed.words.empty() ? "a mount point is missing" : "one mount point only");
   request.skeleton.at = TRY(absolute(parsed.words[0]));
+  request.skeleton.tmpfs_options = tmpfs_options(request);
   return request;
 }
 
@@ -289,8 +333,9 @@ const Manual kRootfsMountManual = {
         "Builds the skeleton of a root file system on a new tmpfs, or mounts only the proc\n"
         "of another pid namespace. No link may be on the way to MOUNTPOINT. If anything\n"
         "fails the tmpfs is taken away again. Names of -o, and their defaults:\n"
-        "  tmpfs_mount_opts=mode=0755  tmpfs_flags=nosuid,nodev  umask=022  run_dirs=true\n"
-        "  tmp_world=true  mount_mqueue=true  mount_devpts=true  mount_sysfs=false\n"
+        "  tmpfs_mount_opts=mode=0755  size=50%  nr_inodes=(one for two pages of memory)\n"
+        "  tmpfs_flags=nosuid,nodev  umask=022  run_dirs=true  tmp_world=true\n"
+        "  mount_mqueue=true  mount_devpts=true  mount_sysfs=false\n"
         "  mount_proc=false  pid_ns=FILE  proc_opts=(hidepid=2,subset=pid...)  systemd=false\n"
         "  mount_cgroup2=false  image_dirs=false  console=false  mkdir=DIR\n"
         "  root_symlink_usr=false  root_link_opts=all_rw  dev_opts=?bind_host_v2\n"
@@ -299,8 +344,9 @@ const Manual kRootfsMountManual = {
         "root var: 0 nothing, 1 link to _fsroot_ro/NAME, 2 to _fsroot_rw/NAME, 3 directory.\n"
         "dev_opts: none, bind_host, bind_host_v2 (with net/tun), symlink_host,\n"
         "symlink_host_v2, or a number with two bits for each of full null random tty urandom\n"
-        "zero net/tun: 0 nothing, 1 link to _host/NAME, 2 the host's. After \'?\' devices that\n"
-        "the host lacks are left out. Exit codes do not depend on errno.",
+        "zero net/tun: 0 nothing, 1 link to _host/NAME, 2 the host's. After '?' devices that\n"
+        "the host lacks are left out. Each device=NAME is one more of the host's: device=fuse,\n"
+        "device=?kvm. Sizes may end with k, m, g, %. Exit codes do not depend on errno.",
     .options = kOptions,
     .exit_codes = "0  done\n1  usage, a bad value\n3  an operation failed; nothing is left",
     .examples =

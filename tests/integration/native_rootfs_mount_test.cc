@@ -109,4 +109,43 @@ NS_TEST(NativeRootfsMount, ImproveMoreToMake) {
   EXPECT_THAT(build("--dry-run r").out, HasSubstr("new tmpfs root"));
 }
 
+NS_TEST(NativeRootfsMount, ImproveFurtherDevices) {
+  ASSERT_EQ(shell("mkdir /dev/odd; mknod /dev/odd/full c 1 7; mknod /dev/block b 7 9").status, 0);
+  const Outcome built =
+      build("-o device=odd/full,dev_opts=none,device=block -o device=?no/such,device=null r");
+  ASSERT_EQ(built.status, 0) << built.err;
+  EXPECT_EQ(shell("cd /tmp/w/r/dev; stat -c '%n %F %t:%T' odd/full block null").out,
+            "odd/full character special file 1:7\nblock block special file 7:9\n"
+            "null character special file 1:3\n");
+  EXPECT_TRUE(is_mount(kRoot + "/dev/odd/full"));
+  EXPECT_FALSE(path_exists(kRoot + "/dev/no"));
+  EXPECT_FALSE(path_exists(kRoot + "/dev/zero"));
+  EXPECT_EQ(shell("umount -R /tmp/w/r").status, 0);
+  for (const char* wrong : {"no/such", "odd", ""}) {
+    const Outcome refused = build("-o device=" + std::string(wrong) + " r");
+    EXPECT_EQ(refused.status, 1) << wrong;
+    EXPECT_THAT(refused.err, HasSubstr("-o device=" + std::string(wrong))) << refused.err;
+    EXPECT_FALSE(is_mount(kRoot)) << wrong;
+  }
+}
+
+NS_TEST(NativeRootfsMount, ImproveSizeAndInodes) {
+  const auto limits = [](const std::string& words) {
+    const Outcome built = build(words + " r");
+    EXPECT_EQ(built.status, 0) << built.err;
+    return shell("stat -f -c '%b*%S %c' /tmp/w/r; umount -R /tmp/w/r").out;
+  };
+  EXPECT_EQ(limits("-o size=1m,nr_inodes=500"), "256*4096 500\n");
+  EXPECT_EQ(limits("-o tmpfs_mount_opts=size=2m,mode=700 -o size=1m"),
+            "512*4096 " + shell("mount -t tmpfs x /mnt; stat -f -c %c /mnt; umount /mnt").out);
+  EXPECT_EQ(limits("-o nr_inodes=500 -o nr_inodes=600 -o tmpfs_mount_opts=nr_blocks=10"),
+            "10*4096 600\n");
+  EXPECT_EQ(limits(""), shell("mount -t tmpfs -o size=50% x /mnt; stat -f -c '%b*%S %c' /mnt; "
+                              "umount /mnt")
+                            .out);
+  EXPECT_EQ(build("-o size= r").status, 1);
+  EXPECT_EQ(build("-o size=much r").status, 3);
+  EXPECT_FALSE(is_mount(kRoot));
+}
+
 }  // namespace

@@ -68,6 +68,7 @@ class SkeletonBuilder {
     file_systems();
     for (std::size_t i = 0; i < kRootEntries.size(); ++i) root_entry(i);
     for (std::size_t i = 0; i < kSkeletonDevices.size(); ++i) device(i);
+    for (const MakeDevice& more : s_.more_devices) add(more);
     for (MakeSymlink& link : default_links()) add(std::move(link));
     extras();
     return std::move(ops_);

@@ -23,8 +23,7 @@ std::vector<MakeDevice> default_devices(bool by_bind);
 // fd, stdin, stdout, stderr, and ptmx of the container's own devpts.
 std::vector<MakeSymlink> default_links();
 
-// --- a tmpfs root
-// ---------------------------------------------------------------------------------
+// --- a tmpfs root --------------------------------------------------------------------------------
 
 // What becomes of a top-level name: nothing, a link into the image (which is at one of two other
 // top-level names, as just another volume), or a directory.
@@ -59,6 +58,7 @@ struct Skeleton {
   std::vector<std::string> directories{};  // more of them, 0755
   std::array<RootEntry, kRootEntries.size()> root{};
   std::array<DeviceEntry, kSkeletonDevices.size()> devices{};
+  std::vector<MakeDevice> more_devices{};
 };
 // In an order that works, from the tmpfs on.
 std::vector<Op> skeleton_ops(const Skeleton& skeleton);

@@ -28,7 +28,7 @@ void path(std::string_view text) {
   if (!accepted(clean)) return;
   CTR_ASSERT(*ctr::normalize_cgroup_path(*clean) == *clean);
   CTR_ASSERT(ctr::cgroup_contains("/", *clean) && ctr::cgroup_contains(*clean, *clean));
-  CTR_ASSERT(!ctr::cgroup_contains(*clean, *clean + "0"));
+  CTR_ASSERT(!ctr::cgroup_contains(*clean, ctr::strf("%s0", clean->c_str())));
   for (const std::string_view component : ctr::split(*clean, '/')) CTR_ASSERT(component != "..");
 }
 
@@ -56,7 +56,7 @@ void devices(std::string_view bytes) {
   // What has just been written needs no change.
   std::string listed;
   for (const ctr::DeviceWrite& write : ctr::device_writes(*policy))
-    if (write.allow && write.text != "a") listed += write.text + "\n";
+    if (write.allow && write.text != "a") listed.append(write.text).append(1, '\n');
   const ctr::Result<std::vector<ctr::DeviceWrite>> changes = ctr::device_changes(listed, *policy);
   CTR_ASSERT(changes.ok() && (policy->allow || changes->empty()));
 }
@@ -84,7 +84,7 @@ void limits(std::string_view text) {
       ctr::CgroupKind::V2,
       {{"unified", "/cg", {"cpu", "memory", "hugetlb"}, ctr::CgroupVersion::V2, "/"}}};
   resources = {};
-  resources.unified[word] = "1";
+  resources.unified[word] = std::string("1");
   const auto writes = ctr::cgroup_writes(layout, resources, ctr::CgroupStage::Fresh);
   if (!accepted(writes)) return;
   for (const ctr::CgroupWrite& write : *writes)

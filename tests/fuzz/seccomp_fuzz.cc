@@ -51,11 +51,14 @@ std::optional<std::uint32_t> maybe_errno(Input& in) {
 }
 
 ctr::SeccompRule rule_from(Input& in) {
-  ctr::SeccompRule rule{.action = in.word_of(ctr::seccomp_action_words())};
+  ctr::SeccompRule rule;
+  rule.action = in.word_of(ctr::seccomp_action_words());
   rule.errno_ret = maybe_errno(in);
   for (unsigned i = in.byte() % 4; i > 0; --i) rule.names.push_back(kNames[in.byte() % 12]);
   for (unsigned i = in.byte() % 8; i > 0; --i) {
-    ctr::SeccompArg arg{.index = in.byte() % 7, .value = in.number()};
+    ctr::SeccompArg arg;
+    arg.index = in.byte() % 7;
+    arg.value = in.number();
     arg.value_two = in.number();
     arg.op = in.word_of(ctr::seccomp_operator_words());
     rule.args.push_back(std::move(arg));

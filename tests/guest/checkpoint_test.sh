@@ -146,6 +146,13 @@ t_failures_leave_nothing() {
   expect 1 "$OCICTR" checkpoint --image-path "$images" six
   says "does not exist"
 }
+t_settings_of_criu() {
+  echo 'log-file other.log' >"$work/criu.conf"
+  counter settings '.annotations["org.criu.config"] = "'"$work"'/criu.conf"'
+  expect 0 "$OCICTR" checkpoint --leave-running --image-path "$images" settings
+  [ -s "$images/other.log" ] || fail "criu has not read its settings: $(ls "$images")"
+  expect 0 "$OCICTR" delete -f settings
+}
 # console SOCKET OUTPUT: an engine's end of a terminal, as far as it matters here.
 console() {
   cat >"$work/console.py" <<'PYTHON'

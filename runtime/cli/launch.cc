@@ -46,9 +46,14 @@ Result<void> choose_cgroupfs(Draft& draft) {
   return {};
 }
 
-std::string unit_path(const ctr::ScopeName& name) {
-  if (name.unit.ends_with(".slice")) return ctr::slice_path(name.unit);
-  return ctr::slice_path(name.slice) + "/" + name.unit;
+// crun's annotation: the container's cgroup is this one below the unit's. Empty: there is none.
+Result<std::string> subgroup(const StringMap& annotations) {
+  constexpr const char* kSubgroup = "run.oci.systemd.subgroup";
+  const auto found = annotations.find(kSubgroup);
+  if (found == annotations.end() || found->second.empty()) return std::string();
+  std::string path =
+      TRY_CTX(ctr::normalize_cgroup_path(found->second), "/annotations/%s", kSubgroup);
+  return path;
 }
 
 // Only the user's own manager is there for those who are not root on the host.
@@ -64,8 +69,10 @@ Result<void> choose_scope(Draft& draft) {
       "/linux/cgroupsPath");
   ctr::Systemd manager = TRY(ctr::Systemd::connect(scope.instance));
   const std::string root = TRY(manager.cgroup_root());
-  const std::string unit = root + unit_path(scope.name);
-  ctr::CgroupRecord record = TRY_CTX(ctr::Cgroup::survey(layout, unit), "/linux/cgroupsPath");
+  const std::string unit = root + ctr::unit_path(scope.name);
+  const std::string below = TRY(subgroup(draft.spec.annotations));
+  ctr::CgroupRecord record =
+      TRY_CTX(ctr::Cgroup::survey(layout, unit + below), "/linux/cgroupsPath");
   // The slices above it are systemd's in every hierarchy.
   const auto above = static_cast<unsigned>(std::count(unit.begin(), unit.end(), '/') - 1);
   for (const ctr::CgroupHierarchy& hierarchy : layout.hierarchies)

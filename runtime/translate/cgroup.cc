@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "ctrtool/core/base/strf.h"
 #include "runtime/translate/internal.h"
 
 namespace oci {
 namespace {
+
+constexpr const char* kDelegate = "run.oci.delegate-cgroup";
 
 ctr::DeviceRule translate_rule(const DeviceRule& rule) {
   ctr::DeviceRule out;
@@ -106,11 +109,36 @@ bool mounts_cgroups_writable(const Spec& spec) {
   return false;
 }
 
+// Who is not root may give nothing away.
+void add_delegated_cgroup(Work& work, const std::string& name) {
+  const Pointer at = annotation_at(kDelegate);
+  if (!work.options.cgroup.has_value()) {
+    work.problems.unsupported(at, "there is no cgroup to divide");
+    return;
+  }
+  const ctr::Result<std::string> path = ctr::normalize_cgroup_path(name);
+  if (!path.ok() || *path != "/" + name || name.find('/') != std::string::npos) {
+    work.problems.error(at, ctr::quote(name) + " is not the name of a cgroup");
+    return;
+  }
+  const std::uint32_t uid =
+      work.facts.privileged() ? host_uid(work).value_or(work.facts.euid) : work.facts.euid;
+  work.parent(ctr::Phase::Cgroup, ctr::DelegateCgroup{uid, name}, at);
+}
+
 }  // namespace
+
+// crun's annotation: the program is in one more cgroup, its own, below the one with the limits.
+std::string delegated_cgroup(const Work& work) { return work.annotation(kDelegate); }
 
 // The specification's "Cgroup ownership": with a cgroup namespace of its own and a writable cgroup
 // file system, the container's user gets the cgroup. Only on v2; the executor sees to that.
 void add_delegation(Work& work) {
+  if (const std::string below = delegated_cgroup(work); !below.empty()) {
+    add_delegated_cgroup(work, below);
+    return;
+  }
+  if (!work.options.cgroup.has_value()) return;
   if (!work.new_namespace(NamespaceType::Cgroup) || !mounts_cgroups_writable(work.spec)) return;
   const std::optional<std::uint32_t> uid = host_uid(work);
   if (!uid.has_value() || *uid == work.facts.euid || !work.facts.privileged()) return;

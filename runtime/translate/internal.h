@@ -54,6 +54,7 @@ void add_privileged_attributes(Work& work, const Process& process, const Pointer
 ctr::IdMap translate_id_map(const std::vector<IdMapping>& mappings, Problems& problems,
                             const Pointer& at);  // ids.cc
 void add_delegation(Work& work);                 // cgroup.cc
+std::string delegated_cgroup(const Work& work);  // its name; empty: there is none
 Pointer annotation_at(const char* name);
 // systemd.cc, instead of MakeCgroup.
 void add_scope(Work& work, const ctr::CgroupResources& limits);

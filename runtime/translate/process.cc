@@ -225,6 +225,8 @@ void add_process(Work& work, const ProcessPlan& plan) {
   work.child(Phase::Process, ctr::FindProgram{}, plan.at.at("args"));
   const std::optional<unsigned> seccomp_flags = add_seccomp_compile(work);
   work.meet(Phase::Process, Point::Ready);
+  if (plan.is_init && !delegated_cgroup(work).empty())
+    work.parent(Phase::Process, ctr::PassOnControllers{});
   work.child(Phase::Start, ctr::WaitForStart{});
   if (!limits.at_start.empty())
     work.child(Phase::Start, ctr::SetRlimits{limits.at_start}, plan.at.at("rlimits"));

@@ -182,6 +182,7 @@ void add_bare_root(Work& work) {
 void add_idle_process(Work& work) {
   work.child(Phase::Process, ctr::NewSession{});
   work.meet(Phase::Process, Point::Ready);
+  if (!delegated_cgroup(work).empty()) work.parent(Phase::Process, ctr::PassOnControllers{});
   work.child(Phase::Start, ctr::WaitForStart{});
 }
 
@@ -203,9 +204,10 @@ void add_cgroup_limits(Work& work) {
   if (limits.pids_limit == 0 && !zero_is_a_pids_limit(work.spec.ociVersion)) limits.pids_limit = -1;
   for (ctr::LimitProblem& problem : ctr::check_limits(limits))
     work.problems.error(Pointer(at.str() + problem.pointer), std::move(problem.message));
-  if (!work.options.cgroup.has_value()) return;
-  if (work.options.scope.has_value()) add_scope(work, limits);
-  work.parent(Phase::Cgroup, ctr::LimitCgroup{std::move(limits)}, at);
+  if (work.options.cgroup.has_value()) {
+    if (work.options.scope.has_value()) add_scope(work, limits);
+    work.parent(Phase::Cgroup, ctr::LimitCgroup{std::move(limits)}, at);
+  }
   add_delegation(work);
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // config.json → plan, compared with files: tests/golden/CASE/ holds config.json and either plan.txt
 // or problems.txt. A file `host` in it changes the pretended host: "rootless", "inner root" (of a
-// user namespace, as podman's is), "selinux", "no cgroup", "systemd", "no pivot", "no keyring"; a
-// file process.json makes it an exec. OCICTR_UPDATE_GOLDEN=1 writes what comes out now: read the
-// difference, then commit it.
+// user namespace, as podman's is), "selinux", "no cgroup", "systemd", "below" (the scope), "no
+// pivot", "no keyring"; a file process.json makes it an exec. OCICTR_UPDATE_GOLDEN=1 writes what
+// comes out now: read the difference, then commit it.
 #include <gtest/gtest.h>
 #include <sched.h>
 
@@ -64,6 +64,7 @@ TranslateOptions pretended_options(const std::string& words) {
     options.scope->name = {"machine.slice", "libpod-golden.scope"};
     options.scope->instance = user ? ctr::SystemdInstance::User : ctr::SystemdInstance::System;
     options.cgroup = ctr::CgroupRecord{"/machine.slice/libpod-golden.scope", {}};
+    if (words.find("below") != std::string::npos) options.cgroup->path += "/container";
   }
   if (words.find("resctrl") != std::string::npos) options.resctrl = "/sys/fs/resctrl";
   options.no_pivot = words.find("no pivot") != std::string::npos;

@@ -109,11 +109,27 @@ t_checkpoint() {
   expect 0 "$OCICTR" delete -f dumped
   gone octest
 }
+t_subgroup_of_a_scope() {
+  bundle "$work/b" "$limits"' | .linux.cgroupsPath = ":octest:sub"
+    | .annotations = {"run.oci.systemd.subgroup": "container"}' sleep 100
+  expect 0 "$OCICTR" --systemd-cgroup run -d -b "$work/b" sub
+  pid=$(pid_of sub)
+  case $(place memory "$pid") in */octest-sub.scope/container) ;; *) fail "$(place memory "$pid")" ;; esac
+  expect_limits "$pid"
+  expect 0 "$OCICTR" exec sub true
+  expect 0 "$OCICTR" delete -f sub
+  gone octest-sub.scope
+}
 t_failures_leave_nothing() {
   bundle "$work/b" '.linux.cgroupsPath = ":octest:failing"
     | .linux.resources = {cpu: {cpus: "4000"}}' true
   expect 1 "$OCICTR" --systemd-cgroup create -b "$work/b" failing
   says cpus
+  gone octest-failing.scope
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:failing" | del(.linux.resources)
+    | .annotations = {"run.oci.delegate-cgroup": "payload"}' true
+  expect 1 "$OCICTR" --systemd-cgroup create -b "$work/b" failing
+  says "cgroup v2"
   gone octest-failing.scope
 }
 

@@ -108,6 +108,48 @@ TasksMax=30"
   expect 0 "$OCICTR" delete -f props
   not_there $unit
 }
+# crun's annotations.
+t_in_a_subgroup() {
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:sub" | .linux.resources = {memory: {limit: 67108864}}
+    | .annotations = {"run.oci.systemd.subgroup": "container"}' sleep 100
+  expect 0 runtime run -d -b "$work/b" sub
+  dir=$(cgroup_of "$("$OCICTR" state sub | jq .pid)")
+  case $dir in */octest-sub.scope/container) ;; *) fail "it is in $dir" ;; esac
+  expect 0 cat "$dir/memory.max" "$dir/../memory.max"
+  is "67108864
+67108864"
+  expect 0 "$OCICTR" exec sub cat /proc/self/cgroup
+  says 0::/
+  expect 0 "$OCICTR" update --memory 96M sub
+  expect 0 cat "$dir/memory.max" "$dir/../memory.max"
+  is "100663296
+100663296"
+  expect 0 "$OCICTR" pause sub
+  expect 0 "$OCICTR" resume sub
+  expect 0 "$OCICTR" delete -f sub
+  not_there octest-sub.scope
+  bundle "$work/b" 'del(.linux.resources) | .annotations = {"run.oci.systemd.subgroup": "../x"}' true
+  expect 1 runtime run -b "$work/b" sub
+  says run.oci.systemd.subgroup
+}
+t_in_a_delegated_cgroup() {
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:own" | .linux.resources = {memory: {limit: 67108864}}
+    | .annotations = {"run.oci.systemd.subgroup": "limits", "run.oci.delegate-cgroup": "payload"}
+    | (.mounts[] | select(.type == "cgroup") | .options) -= ["ro"]' sleep 100
+  expect 0 runtime run -d -b "$work/b" own
+  dir=$(cgroup_of "$("$OCICTR" state own | jq .pid)")
+  case $dir in */octest-own.scope/limits/payload) ;; *) fail "it is in $dir" ;; esac
+  expect 0 cat "$dir/../memory.max" "$dir/memory.max"
+  is "67108864
+max"
+  expect 0 "$OCICTR" exec own cat /proc/self/cgroup
+  says 0::/payload
+  expect 0 "$OCICTR" delete -f own
+  not_there octest-own.scope
+  bundle "$work/b" 'del(.linux.resources) | .annotations = {"run.oci.delegate-cgroup": "a/b"}' true
+  expect 1 runtime run -b "$work/b" own
+  says run.oci.delegate-cgroup
+}
 # A slice takes no processes from systemd; ocictr puts them in, where it may.
 t_a_slice_as_unit() {
   bundle "$work/b" '.linux.cgroupsPath = "system.slice::octest-pod.slice"

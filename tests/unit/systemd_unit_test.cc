@@ -56,6 +56,15 @@ TEST(ScopeName, ASliceIsAUnitOfItsOwn) {
                           "IOAccounting", "TasksAccounting", "DefaultDependencies", "CollectMode"));
 }
 
+TEST(ScopeName, IsFoundInThePathOfACgroup) {
+  EXPECT_EQ(unit_path({"a.slice", "pod-x.slice"}), "/pod.slice/pod-x.slice");
+  EXPECT_EQ(unit_path({"a-b.slice", "p-n.scope"}), "/a.slice/a-b.slice/p-n.scope");
+  EXPECT_EQ(unit_cgroup("/a.slice/b.scope", "b.scope"), "/a.slice/b.scope");
+  EXPECT_EQ(unit_cgroup("/a.slice/b.scope/c/d", "b.scope"), "/a.slice/b.scope");
+  EXPECT_EQ(unit_cgroup("/b.scope2/b.scope/c", "b.scope"), "/b.scope2/b.scope");
+  EXPECT_EQ(unit_cgroup("/elsewhere", "b.scope"), "/elsewhere");
+}
+
 std::vector<std::string> words(const std::vector<UnitProperty>& properties) {
   std::vector<std::string> out;
   for (const UnitProperty& property : properties)

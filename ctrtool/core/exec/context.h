@@ -52,7 +52,8 @@ struct Context {
   UniqueFd proc;                       // the host's /proc, seen to be a procfs
   UniqueFd root;                       // the container's root mount
   UniqueFd seccomp_listener;           // until execve
-  UniqueFd late_cgroup;                // `tasks` of the memory hierarchy, written last
+  UniqueFd late_cgroup;                // `tasks` of the memory hierarchy, written last; on v2 the
+                                       // processes of a cgroup made for the program
   UniqueFd console_socket;             // connected; takes the pty's master
   UniqueFd gate;                       // listening; invalid when the parent itself gives the Go
   UniqueFd empty_directory;            // one read-only tmpfs that covers every masked directory
@@ -98,6 +99,7 @@ Result<void> run(const JoinRdtGroup& op, Context& ctx);
 Result<void> run(const JoinCgroup& op, Context& ctx);
 Result<void> run(const UnshareCgroup& op, Context& ctx);
 Result<void> run(const DelegateCgroup& op, Context& ctx);
+Result<void> run(const PassOnControllers& op, Context& ctx);
 Result<void> run(const SetPropagation& op, Context& ctx);
 Result<void> run(const BindRoot& op, Context& ctx);
 Result<void> run(const TakeRoot& op, Context& ctx);

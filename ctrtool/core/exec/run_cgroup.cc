@@ -24,18 +24,17 @@ Result<void> run(const OpenCgroup& op, Context& ctx) {
 
 Result<void> run(const StartScope& op, Context& ctx) {
   Systemd manager = TRY(Systemd::connect(op.instance));
-  const bool slice = op.unit.ends_with(".slice");
+  const bool slice = is_slice(op.unit);
   TRY(manager.start_scope(op.unit, op.properties, slice ? 0 : ctx.child));
   ctx.scope = StartedScope{std::move(manager), op.unit};
-  ctx.cgroup.emplace(TRY(Cgroup::adopt(*ctx.cgroup_layout, op.record)));
-  // systemd puts processes into scopes only. The v1 hierarchies the child joins itself.
-  if (slice && ctx.cgroup->v2_dir().valid())
-    TRY(sys::write_file_at(ctx.cgroup->v2_dir(), "cgroup.procs", std::to_string(ctx.child)));
-  return {};
+  const std::string unit = unit_cgroup(op.record.path, op.unit);
+  ctx.cgroup.emplace(TRY(Cgroup::adopt(*ctx.cgroup_layout, op.record, unit)));
+  // systemd has put it into the scope itself.
+  return slice || unit != op.record.path ? ctx.cgroup->settle(ctx.child) : Result<void>();
 }
 
 Result<void> run(const AttachScope& op, Context& ctx) {
-  const std::string below = TRY(cgroup_below(op.record.path, ctx.target));
+  const std::string below = TRY(cgroup_below(unit_cgroup(op.record.path, op.unit), ctx.target));
   Systemd manager = TRY(Systemd::connect(op.instance));
   return manager.attach(op.unit, below, ctx.child);
 }
@@ -70,15 +69,25 @@ Result<void> run(const JoinCgroup&, Context& ctx) {
 }
 
 Result<void> run(const UnshareCgroup&, Context& ctx) {
-  // The namespace's root is where the process is now: it must be everywhere at home.
-  if (ctx.late_cgroup.valid()) TRY(sys::write_all(ctx.late_cgroup, "0"));
-  ctx.late_cgroup.reset();
+  // The namespace's root is where the process is now: it must be everywhere at home. On v2 it is,
+  // and goes further down only when the namespace is there.
+  if (ctx.late_cgroup.valid() && ctx.cgroup_layout->kind != CgroupKind::V2) {
+    TRY(sys::write_all(ctx.late_cgroup, "0"));
+    ctx.late_cgroup.reset();
+  }
   return sys::unshare(CLONE_NEWCGROUP);
 }
 
 Result<void> run(const DelegateCgroup& op, Context& ctx) {
   CTR_ASSERT(ctx.cgroup.has_value());
-  return ctx.cgroup->delegate(op.uid);
+  if (op.below.empty()) return ctx.cgroup->delegate(op.uid);
+  ctx.cgroup_tasks.push_back(TRY(ctx.cgroup->delegate_below(op.below, op.uid)));
+  return {};
+}
+
+Result<void> run(const PassOnControllers&, Context& ctx) {
+  CTR_ASSERT(ctx.cgroup.has_value());
+  return ctx.cgroup->pass_on_controllers();
 }
 
 }  // namespace ctr

@@ -4,6 +4,7 @@
 #include "ctrtool/core/kit/cgroup.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -228,6 +229,17 @@ std::vector<std::string> delegated_files() {
   return files;
 }
 
+Result<void> give_away(const std::string& dir, uid_t uid) {
+  constexpr auto kSameGroup = static_cast<gid_t>(-1);
+  TRY(sys::fchownat(kCwd, dir, uid, kSameGroup, AT_SYMLINK_NOFOLLOW));
+  for (const std::string& file : delegated_files()) {
+    const Result<void> owned =
+        sys::fchownat(kCwd, dir + "/" + file, uid, kSameGroup, AT_SYMLINK_NOFOLLOW);
+    if (!owned.ok() && owned.error().code != ENOENT) return owned.error();
+  }
+  return {};
+}
+
 Result<std::string> pid_text(BorrowedFd pidfd) {
   const std::string info = TRY(sys::read_file_at(kCwd, strf("/proc/self/fdinfo/%d", pidfd.raw())));
   return std::string(value_of_key(info, "Pid:"));
@@ -320,16 +332,33 @@ Result<void> Cgroup::make(Place& place) {
   return {};
 }
 
-Result<Cgroup> Cgroup::adopt(const CgroupLayout& layout, const CgroupRecord& record) {
+Result<Cgroup> Cgroup::adopt(const CgroupLayout& layout, const CgroupRecord& record,
+                             const std::string& unit) {
   Cgroup cgroup = TRY(open(layout, record));
-  const auto steps = static_cast<unsigned>(cgroup_steps(cgroup.record_.path).size());
+  const auto steps = static_cast<unsigned>(cgroup_steps(unit).size());
   for (Place& place : cgroup.places_) {
-    const bool there = TRY(sys::exists(kCwd, place.dir));
+    const std::string dir = place.hierarchy.mountpoint + unit;
+    const bool there = TRY(sys::exists(kCwd, dir));
     if (there) place.existed = steps;
     if (!there && layout.kind == CgroupKind::V2)
-      return make_error(Kind::System, "cgroup %s is not there", quote(place.dir).c_str());
+      return make_error(Kind::System, "cgroup %s is not there", quote(dir).c_str());
   }
   return cgroup;
+}
+
+// Controllers only behind the move: a v2 cgroup with processes in it passes none on, or becomes the
+// root of a threaded subtree, which takes no other processes.
+Result<void> Cgroup::settle(pid_t pid) {
+  const std::vector<std::string> steps = cgroup_steps(record_.path);
+  for (Place& place : places_) {
+    if (place.hierarchy.version != CgroupVersion::V2) continue;
+    TRY(make_directory(place, steps));
+    v2_dir_ = TRY(sys::open(place.dir, O_PATH | O_DIRECTORY));
+    TRY(sys::write_file_at(kCwd, place.dir + "/cgroup.procs", std::to_string(pid)));
+    TRY(enable_controllers(place.hierarchy.mountpoint, record_.path,
+                           usual_controllers(place.hierarchy)));
+  }
+  return {};
 }
 
 Result<Cgroup> Cgroup::open(const CgroupLayout& layout, const CgroupRecord& record) {
@@ -396,18 +425,21 @@ Result<void> Cgroup::attach(pid_t pid) const {
 }
 
 Result<void> Cgroup::delegate(uid_t uid) const {
-  constexpr auto kSameGroup = static_cast<gid_t>(-1);
-  if (layout_.kind != CgroupKind::V2) return {};
-  for (const Place& place : places_) {
-    if (place.hierarchy.version != CgroupVersion::V2) continue;
-    TRY(sys::fchownat(kCwd, place.dir, uid, kSameGroup, AT_SYMLINK_NOFOLLOW));
-    for (const std::string& file : delegated_files()) {
-      const std::string path = place.dir + "/" + file;
-      const Result<void> owned = sys::fchownat(kCwd, path, uid, kSameGroup, AT_SYMLINK_NOFOLLOW);
-      if (!owned.ok() && owned.error().code != ENOENT) return owned.error();
-    }
-  }
-  return {};
+  return layout_.kind == CgroupKind::V2 ? give_away(places_.front().dir, uid) : Result<void>();
+}
+
+Result<UniqueFd> Cgroup::delegate_below(const std::string& name, uid_t uid) const {
+  if (layout_.kind != CgroupKind::V2)
+    return make_error(Kind::Unsupported, "only a cgroup v2 host can have a cgroup delegated");
+  const std::string dir = places_.front().dir + "/" + name;
+  TRY(sys::mkdirat(kCwd, dir, 0755));
+  if (uid != ::geteuid()) TRY(give_away(dir, uid));
+  return sys::open(dir + "/cgroup.procs", O_WRONLY);
+}
+
+Result<void> Cgroup::pass_on_controllers() const {
+  const CgroupHierarchy& unified = places_.front().hierarchy;
+  return pass_on(places_.front().dir, usual_controllers(unified));
 }
 
 // All hierarchies are tried, whatever happens in one; the first error is told.

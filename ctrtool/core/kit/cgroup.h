@@ -54,8 +54,10 @@ class Cgroup {
   // The v2 side, with its missing parents, and the usual controllers enabled down to it. Nothing
   // remains if it fails. Kind::Unsupported: this user may not make cgroups here.
   static Result<Cgroup> create(const CgroupLayout& layout, const CgroupRecord& record);
-  // One that systemd has just made. What is there is systemd's to remove.
-  static Result<Cgroup> adopt(const CgroupLayout& layout, const CgroupRecord& record);
+  // The cgroup `unit`, which systemd has just made, or one below it. What is there is systemd's to
+  // remove.
+  static Result<Cgroup> adopt(const CgroupLayout& layout, const CgroupRecord& record,
+                              const std::string& unit);
   // A cgroup that is, or may be, there: directories that are missing do not matter.
   static Result<Cgroup> open(const CgroupLayout& layout, const CgroupRecord& record);
 
@@ -83,11 +85,18 @@ class Cgroup {
   Result<std::vector<UniqueFd>> open_tasks() const;
   // Moves another process. Slow; for when it cannot move itself.
   Result<void> attach(pid_t pid) const;
+  // After adopt(): the v2 side of what is below the unit, with the process in it.
+  Result<void> settle(pid_t pid);
 
   // Ownership for a delegated container: v2 only, the directory and the files that the kernel lists
   // in /sys/kernel/cgroup/delegate; their group stays. Nothing happens where there is v1, whose
   // delegation is not safe.
   Result<void> delegate(uid_t uid) const;
+  // The same for a new cgroup below this one; answers its cgroup.procs, open for writing. Kind
+  // Unsupported: v1.
+  Result<UniqueFd> delegate_below(const std::string& name, uid_t uid) const;
+  // Has the controllers at work in the cgroups below. No process may be left in this one.
+  Result<void> pass_on_controllers() const;
 
   // Returns when all processes have stopped (or run again). A cgroup that does not freeze in time
   // is thawed again, and that is an error.

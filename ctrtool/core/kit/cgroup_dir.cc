@@ -158,10 +158,15 @@ Result<void> enable_controllers(const std::string& mountpoint, const std::string
   if (std::all_of(wanted.begin(), wanted.end(), is_present)) return {};
   std::string dir = mountpoint;
   for (const std::string& step : cgroup_steps(path)) {
-    const std::vector<std::string> missing = TRY(offered_but_not_passed_on(dir, wanted));
-    enable_in(dir, missing);
+    TRY(pass_on(dir, wanted));
     dir = mountpoint + step;
   }
+  return {};
+}
+
+Result<void> pass_on(const std::string& dir, const std::vector<std::string>& wanted) {
+  const std::vector<std::string> missing = TRY(offered_but_not_passed_on(dir, wanted));
+  enable_in(dir, missing);
   return {};
 }
 

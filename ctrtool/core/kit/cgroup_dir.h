@@ -46,6 +46,8 @@ Result<std::vector<pid_t>> processes_in(const std::string& dir);
 // can pass them on. What stays missing shows when a limit is to be written.
 Result<void> enable_controllers(const std::string& mountpoint, const std::string& path,
                                 const std::vector<std::string>& wanted);
+// The same for one level: what `dir` has goes to all directly below it.
+Result<void> pass_on(const std::string& dir, const std::vector<std::string>& wanted);
 // The controllers that this file of a v2 cgroup lists.
 Result<std::vector<std::string>> cgroup_controllers(const std::string& dir,
                                                     const char* file = "cgroup.controllers");

@@ -303,7 +303,7 @@ Result<ScopeName> parse_scope_name(std::string_view cgroups_path, std::string_vi
   if (words.size() != 3 || words[2].empty())
     return make_error(Kind::InvalidSpec, "%s: with the systemd driver it is \"slice:prefix:name\"",
                       quote(cgroups_path.substr(0, 300)).c_str());
-  if (words[2].ends_with(kSlice)) {
+  if (is_slice(words[2])) {
     TRY(check_slice(words[2]));
     if (words[2] == kRootSlice)
       return make_error(Kind::InvalidSpec, "the root slice is not for a container");
@@ -313,6 +313,18 @@ Result<ScopeName> parse_scope_name(std::string_view cgroups_path, std::string_vi
   std::string unit = words[1].empty() ? "" : escaped(words[1]) + "-";
   unit += escaped(words[2]) + ".scope";
   return checked({words[0].empty() ? std::string(usual) : std::string(words[0]), std::move(unit)});
+}
+
+bool is_slice(std::string_view unit) { return unit.ends_with(kSlice); }
+
+std::string unit_path(const ScopeName& name) {
+  return is_slice(name.unit) ? slice_path(name.unit) : slice_path(name.slice) + "/" + name.unit;
+}
+
+std::string unit_cgroup(std::string_view path, std::string_view unit) {
+  const std::string name = "/" + std::string(unit);
+  const std::size_t at = (std::string(path) + "/").find(name + "/");
+  return std::string(at == std::string::npos ? path : path.substr(0, at + name.size()));
 }
 
 std::string slice_path(std::string_view slice) {
@@ -327,7 +339,7 @@ std::string slice_path(std::string_view slice) {
 std::vector<UnitProperty> scope_properties(const ScopeName& name, const std::string& description) {
   const DbusValue yes = DbusValue::boolean(true);
   std::vector<UnitProperty> out{{"Description", DbusValue::string(description)}};
-  if (!name.unit.ends_with(kSlice)) {
+  if (!is_slice(name.unit)) {
     out.push_back({"Slice", DbusValue::string(name.slice)});
     // What is below the scope is the container's, and ours: systemd keeps its hands off.
     out.push_back({"Delegate", yes});

@@ -36,6 +36,12 @@ Result<ScopeName> parse_scope_name(std::string_view cgroups_path, std::string_vi
 // "a-b.slice" is inside "a.slice": "/a.slice/a-b.slice". "-.slice" is the root: "".
 std::string slice_path(std::string_view slice);
 
+bool is_slice(std::string_view unit);
+// Where the unit is, below the manager's own cgroup.
+std::string unit_path(const ScopeName& name);
+// Of a cgroup that is the unit's or below it, the unit's.
+std::string unit_cgroup(std::string_view path, std::string_view unit);
+
 // What every scope has, but for its processes.
 std::vector<UnitProperty> scope_properties(const ScopeName& name, const std::string& description);
 // The limits that systemd knows of, so that it does not undo them when it next looks. All of them

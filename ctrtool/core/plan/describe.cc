@@ -176,9 +176,9 @@ const char* manager(SystemdInstance instance) {
   return instance == SystemdInstance::User ? "the user's systemd" : "systemd";
 }
 Named show(const StartScope& op) {
-  const char* const kind = op.unit.ends_with(".slice") ? "slice" : "scope";
-  std::string text = strf("%s: %s %s for cgroup %s", manager(op.instance), kind,
-                          quote(op.unit).c_str(), quote(op.record.path).c_str());
+  std::string text =
+      strf("%s: %s %s for cgroup %s", manager(op.instance), is_slice(op.unit) ? "slice" : "scope",
+           quote(op.unit).c_str(), quote(op.record.path).c_str());
   for (const UnitProperty& property : op.properties)
     text += ", " + property.name + "=" + dbus_text(property.value);
   return {"start_scope", std::move(text)};
@@ -201,7 +201,12 @@ Named show(const JoinRdtGroup& op) {
 Named show(const JoinCgroup&) { return {"join_cgroup", "join the cgroup"}; }
 Named show(const UnshareCgroup&) { return {"unshare_cgroup", "unshare: cgroup"}; }
 Named show(const DelegateCgroup& op) {
-  return {"delegate_cgroup", strf("give the cgroup to uid %u", op.uid)};
+  return {"delegate_cgroup",
+          op.below.empty() ? strf("give the cgroup to uid %u", op.uid)
+                           : strf("cgroup %s below, for uid %u", quote(op.below).c_str(), op.uid)};
+}
+Named show(const PassOnControllers&) {
+  return {"pass_on_controllers", "pass the controllers on to the cgroup below"};
 }
 Named show(const SetPropagation& op) {
   return {"set_propagation", "propagation of " + quote(op.at) + ":" + words_of(0, op.flags)};

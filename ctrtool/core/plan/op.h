@@ -128,12 +128,13 @@ struct OpenCgroup {
   CgroupRecord record;
   std::map<std::string, std::string> below{};  // by controller
 };
-// Parent, after the clone: systemd makes the cgroup, a scope with the child in it. Its properties
-// but for the processes; the other hierarchies follow with LimitCgroup.
+// Parent, after the clone: systemd makes the unit, a scope with the child in it or a slice that the
+// child then joins; the container's cgroup is the unit's or one below it. The other hierarchies
+// follow with LimitCgroup.
 struct StartScope {
   SystemdInstance instance;
   std::string unit;
-  std::vector<UnitProperty> properties;
+  std::vector<UnitProperty> properties;  // but for the processes
   CgroupRecord record;
 };
 // Parent, after the clone: one more process in a scope into which only systemd may move it.
@@ -149,10 +150,14 @@ struct LimitCgroup {
 // Child: by its own write to the `tasks` files. The memory hierarchy waits for `Ready`.
 struct JoinCgroup {};
 struct UnshareCgroup {};
-// Parent: ownership of a v2 cgroup for the container's user.
+// Parent: ownership of a v2 cgroup for the container's user; or, with a name, of one below it that
+// is made for the program, and joined at `Ready`, when the cgroup namespace is made.
 struct DelegateCgroup {
   uid_t uid;
+  std::string below{};
 };
+// Parent, when the child is in the cgroup below: it gets the controllers.
+struct PassOnControllers {};
 
 // Parent: Intel RDT, through the resctrl file system mounted at `from`.
 struct JoinRdtGroup {
@@ -519,12 +524,12 @@ using Op = std::variant<
     Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare, CloneAgain,
     SetTimeOffsets, BringUpLoopback, MoveNetDevices, SetHostname, SetDomainname, BecomeRoot,
     MakeCgroup, OpenCgroup, StartScope, AttachScope, LimitCgroup, JoinRdtGroup, JoinCgroup,
-    UnshareCgroup, DelegateCgroup, SetPropagation, BindRoot, TmpfsRoot, ShowImage, OpenSource,
-    OpenFs, AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs, MakeDirectory,
-    MakeSymlink, MakeDevice, MaskPath, MakeReadonly, WriteSysctl, PivotRoot, ChangeRoot,
-    OpenTerminal, NewSession, ChownStdio, SetScheduler, SetIoPriority, SetAffinity, SetPersonality,
-    SetMemoryPolicy, SetExecLabel, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits,
-    DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges,
+    UnshareCgroup, DelegateCgroup, PassOnControllers, SetPropagation, BindRoot, TmpfsRoot,
+    ShowImage, OpenSource, OpenFs, AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs,
+    MakeDirectory, MakeSymlink, MakeDevice, MaskPath, MakeReadonly, WriteSysctl, PivotRoot,
+    ChangeRoot, OpenTerminal, NewSession, ChownStdio, SetScheduler, SetIoPriority, SetAffinity,
+    SetPersonality, SetMemoryPolicy, SetExecLabel, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits,
+    SetRlimits, DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges,
     CompileSeccomp, LoadSeccomp, ConnectSeccompAgent, InstallSeccomp, SetCapabilities, WaitForStart,
     Execute, RunHooks, Join, Fork, TakeRoot, NewRoot, EnterRoot, EnterDirectory, MountProcOf,
     ReturnToDirectory, TakeStdio, MakeSocketPair, CloseFd, NotifyFd, LimitChild, SetInheritable,

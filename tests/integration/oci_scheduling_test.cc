@@ -25,6 +25,17 @@ OCI_TEST(Scheduling, PolicyAndNiceness) {
   EXPECT_EQ(output_of(bundle, "cut -d' ' -f19,41 /proc/self/stat"), "7 3\n");
 }
 
+OCI_TEST(Scheduling, OtherPoliciesAndTheOneThatNoKernelHas) {
+  Bundle bundle;
+  bundle.set("/process/scheduler", R"({"policy":"SCHED_OTHER","nice":-3})");
+  EXPECT_EQ(run_report(bundle)["sched"], "0 priority 0 nice -3");
+  bundle.set("/process/scheduler", R"({"policy":"SCHED_IDLE"})");
+  EXPECT_EQ(run_report(bundle)["sched"], "5 priority 0 nice 0");
+  const Outcome iso = create_bundle(bundle.set("/process/scheduler", R"({"policy":"SCHED_ISO"})"));
+  EXPECT_STATUS(iso, 1);
+  EXPECT_TRUE(contains(iso.err, "/process/scheduler")) << iso.err;
+}
+
 // Policies as sched_getscheduler(2) numbers them; 0x40000000 is reset-on-fork.
 OCI_TEST(Scheduling, RealTimePoliciesTheirFlagsAndDeadlines) {
   Bundle bundle;
@@ -39,6 +50,7 @@ OCI_TEST(Scheduling, RealTimePoliciesTheirFlagsAndDeadlines) {
     EXPECT_TRUE(refused || Report(outcome.out)["sched"] == found) << outcome.out << outcome.err;
     forbidden = forbidden || refused;
   };
+  expect(R"({"policy":"SCHED_FIFO","priority":7})", "1 priority 7 nice 0");
   expect(R"({"policy":"SCHED_RR","priority":5})", "2 priority 5 nice 0");
   expect(R"({"policy":"SCHED_DEADLINE","runtime":1000000,"deadline":5000000,"period":9000000})",
          "6 priority 0 nice 0");
@@ -57,6 +69,37 @@ OCI_TEST(Scheduling, MemoryPolicyIsSet) {
   bundle.set("/linux/memoryPolicy",
              R"({"mode":"MPOL_INTERLEAVE","nodes":"0","flags":["MPOL_F_STATIC_NODES"]})");
   EXPECT_TRUE(contains(output_of(bundle, "head -1 /proc/self/numa_maps"), "interleave=static:0"));
+}
+
+// As numa_maps names them. Newer ones may be missing: that is told, and not taken for another.
+OCI_TEST(Scheduling, EveryMemoryPolicyAndFlag) {
+  if (!path_exists("/proc/self/numa_maps")) GTEST_SKIP() << "this kernel has no NUMA policies";
+  struct Case {
+    const char* policy;
+    const char* found;
+    bool new_since_5_10;
+  };
+  for (const Case& one : {
+           Case{R"({"mode":"MPOL_DEFAULT","nodes":""})", " default ", false},
+           {R"({"mode":"MPOL_BIND","nodes":"0"})", " bind:0 ", false},
+           {R"({"mode":"MPOL_INTERLEAVE","nodes":"0"})", " interleave:0 ", false},
+           {R"({"mode":"MPOL_PREFERRED","nodes":"0"})", " prefer:0 ", false},
+           {R"({"mode":"MPOL_LOCAL","nodes":""})", " local ", false},
+           {R"({"mode":"MPOL_PREFERRED_MANY","nodes":"0"})", " prefer (many):0 ", true},
+           {R"({"mode":"MPOL_WEIGHTED_INTERLEAVE","nodes":"0"})", " weighted interleave:0 ", true},
+           {R"({"mode":"MPOL_BIND","nodes":"0","flags":["MPOL_F_STATIC_NODES"]})",
+            " bind=static:0 ", false},
+           {R"({"mode":"MPOL_BIND","nodes":"0","flags":["MPOL_F_RELATIVE_NODES"]})",
+            " bind=relative:0 ", false},
+           {R"({"mode":"MPOL_BIND","nodes":"0","flags":["MPOL_F_NUMA_BALANCING"]})", " bind", true},
+       }) {
+    Bundle bundle;
+    bundle.set("/linux/memoryPolicy", one.policy).shell("head -n 1 /proc/self/numa_maps");
+    const Outcome outcome = run_bundle(bundle);
+    const bool missing = one.new_since_5_10 && contains(outcome.err, "/linux/memoryPolicy");
+    EXPECT_TRUE(missing || contains(outcome.out, one.found))
+        << one.policy << outcome.out << outcome.err;
+  }
 }
 
 OCI_TEST(Scheduling, ExecRunsOnItsCpus) {

@@ -324,8 +324,13 @@ Named show(const ChownStdio& op) {
   return {"chown_stdio", strf("fds 0 to 2 to %u:%u", op.uid, op.gid)};
 }
 Named show(const SetScheduler& op) {
-  return {"set_scheduler", strf("scheduler policy %u, nice %d, priority %u", op.attr.policy,
-                                op.attr.nice, op.attr.priority)};
+  std::string text = strf("scheduler policy %u, nice %d, priority %u", op.attr.policy, op.attr.nice,
+                          op.attr.priority);
+  if (op.attr.flags != 0) text += strf(", flags 0x%jx", std::uintmax_t{op.attr.flags});
+  if (op.attr.runtime != 0)
+    text += strf(", %ju ns within %ju of each %ju", std::uintmax_t{op.attr.runtime},
+                 std::uintmax_t{op.attr.deadline}, std::uintmax_t{op.attr.period});
+  return {"set_scheduler", std::move(text)};
 }
 Named show(const SetIoPriority& op) {
   constexpr int kClassShift = 13;

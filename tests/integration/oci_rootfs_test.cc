@@ -144,6 +144,72 @@ OCI_TEST(Mounts, RecursiveReadOnly) {
   EXPECT_EQ(::umount((data / "sub").c_str()), 0);
 }
 
+// Each on a mount of its own, and seen on one below it that is made with the opposite.
+OCI_TEST(Mounts, EveryRecursiveAttribute) {
+  struct Attribute {
+    const char* option;
+    const char* shown;  // by mountinfo
+    const char* not_shown;
+    unsigned long before;
+  };
+  constexpr Attribute kAttributes[] = {
+      {"rro", "ro", "rw", 0},
+      {"rrw", "rw", "ro", MS_RDONLY},
+      {"rnosuid", "nosuid", "", 0},
+      {"rsuid", "", "nosuid", MS_NOSUID},
+      {"rnodev", "nodev", "", 0},
+      {"rdev", "", "nodev", MS_NODEV},
+      {"rnoexec", "noexec", "", 0},
+      {"rexec", "", "noexec", MS_NOEXEC},
+      {"rnosymfollow", "nosymfollow", "", 0},
+      {"rsymfollow", "", "nosymfollow", MS_NOSYMFOLLOW},
+      {"rnodiratime", "nodiratime", "", 0},
+      {"rdiratime", "", "nodiratime", MS_NODIRATIME},
+      {"rnoatime", "noatime", "relatime", MS_RELATIME},
+      {"ratime", "", "noatime", MS_NOATIME},
+      {"rrelatime", "relatime", "noatime", MS_NOATIME},
+      {"rstrictatime", "", "relatime", MS_RELATIME},
+  };
+  Bundle bundle;
+  TempDir data;
+  for (const Attribute& one : kAttributes) {
+    const std::string dir = data / one.option;
+    make_directories(dir + "/below");
+    ASSERT_EQ(::mount("none", (dir + "/below").c_str(), "tmpfs", one.before, nullptr), 0);
+    bundle.bind(dir, std::string("/") + one.option, std::string("rbind,") + one.option);
+  }
+  const Report report = run_report(bundle);
+  for (const Attribute& one : kAttributes) {
+    const std::string at = std::string("/") + one.option + "/below";
+    const MountLine line = parse_mount_line(report.mount_at(at));
+    EXPECT_EQ(line.type, "tmpfs") << at;
+    const std::string shown = one.shown;
+    EXPECT_TRUE(shown.empty() || has_option(line.options, shown)) << one.option << line.options;
+    EXPECT_FALSE(has_option(line.options, one.not_shown)) << one.option << line.options;
+    EXPECT_EQ(::umount((data / one.option + "/below").c_str()), 0);
+  }
+}
+
+// None of the three may be mounted from a user namespace that does not own what they show.
+OCI_TEST(Mounts, TheHostsOwnWhereAUserNamespaceMayNotMount) {
+  Bundle bundle;
+  bundle.map_ids(100000, 65536)
+      .set("/linux/namespaces", R"([{"type":"mount"},{"type":"user"},{"type":"uts"}])")
+      .set("/mounts", R"([
+    {"type":"proc","source":"proc","destination":"/proc"},
+    {"type":"tmpfs","source":"tmpfs","destination":"/dev"},
+    {"type":"mqueue","source":"mqueue","destination":"/dev/mqueue","options":["nosuid"]},
+    {"type":"sysfs","source":"sysfs","destination":"/sys","options":["nosuid","noexec","nodev","ro"]}
+  ])");
+  const Report report = run_report(bundle);
+  for (const auto& [at, type] :
+       {std::pair{"/proc", "proc"}, {"/dev/mqueue", "mqueue"}, {"/sys", "sysfs"}})
+    EXPECT_EQ(parse_mount_line(report.mount_at(at)).type, type) << at;
+  EXPECT_TRUE(mount_has(report, "/sys", "ro"));
+  EXPECT_EQ(shell_output(bundle, "test -d /proc/self/fd && test -d /sys/kernel && echo there"),
+            "there\n");
+}
+
 OCI_TEST(Mounts, PropagationOfSingleMounts) {
   Bundle bundle;
   TempDir data;

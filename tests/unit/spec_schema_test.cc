@@ -379,10 +379,10 @@ std::vector<Row> rows_of_table() {
 }
 
 TEST_F(EveryNode, HasARowInTheTable) {
-  // In the schema, but of no value here: flags are not defined yet, names are for Windows, and with
-  // the policy above a priority is 0.
-  std::set<std::string> properties{"/linux/personality/flags", "/process/scheduler/priority",
-                                   "/process/user/username"};
+  // In the schema, but of no value here: flags are not defined yet, names and command lines are for
+  // Windows, and with the policy above a priority is 0.
+  std::set<std::string> properties{"/linux/personality/flags", "/process/commandLine",
+                                   "/process/scheduler/priority", "/process/user/username"};
   for (const Node& node : nodes_) {
     const std::string property = node.pointer.empty() ? "" : property_of(node.pointer);
     if (!property.empty() && !property.ends_with("/*")) properties.insert(property);

@@ -40,5 +40,47 @@ t_limits_without_delegation() {
   expect 1 "$OCICTR" run -b "$work/b" limited
   says cgroup
 }
+# The user's systemd has its cgroup delegated: who is below it may make and limit more of them there.
+t_limits_in_a_delegated_cgroup() {
+  delegated=/user.slice/user-1000.slice/user@1000.service
+  parent=$unified$delegated/octest
+  inside() { systemd-run --user --scope --quiet "$@"; }
+  bundle "$work/b" '.linux.resources = {memory: {limit: 67108864, reservation: 33554432},
+    cpu: {quota: 50000, period: 100000, shares: 1024}, pids: {limit: 7}}
+    | .linux.cgroupsPath = "'$delegated'/octest/limits"
+    | .mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro"]}]' sleep 100
+  expect 0 inside "$OCICTR" run -d -b "$work/b" limits
+  expect 0 sh -c "cd '$parent/limits' && cat memory.max memory.low cpu.max cpu.weight pids.max"
+  is "67108864
+33554432
+50000 100000
+100
+7"
+  [ "$(cgroup_of "$("$OCICTR" state limits | jq .pid)")" = "$parent/limits" ] || fail "it is not in $parent/limits"
+  expect 0 inside "$OCICTR" exec limits cat /sys/fs/cgroup/memory.max /proc/self/cgroup
+  is "67108864
+0::/"
+  expect 0 inside "$OCICTR" exec limits guest fork 20
+  says "fork 5 Resource temporarily unavailable"
+  expect 0 "$OCICTR" update --memory 96M --pids-limit 9 limits
+  expect 0 cat "$parent/limits/memory.max" "$parent/limits/pids.max"
+  is "100663296
+9"
+  expect 0 "$OCICTR" pause limits
+  expect 0 "$OCICTR" resume limits
+  expect 0 "$OCICTR" delete -f limits
+  [ ! -e "$parent" ] || fail "$parent is still there"
+  bundle "$work/b" '.linux.resources = {memory: {limit: 16777216, swap: 16777216}}
+    | .linux.cgroupsPath = "'$delegated'/octest/small"' guest alloc 64
+  expect 137 inside "$OCICTR" run -b "$work/b" small
+  [ ! -e "$parent" ] || fail "$parent is still there"
+}
+# Not in one that is another's, whatever the limits.
+t_only_below_what_is_delegated() {
+  bundle "$work/b" '.linux.resources = {pids: {limit: 7}} | .linux.cgroupsPath = "/octest/limits"' true
+  expect 1 "$OCICTR" run -b "$work/b" elsewhere
+  says /octest
+  [ ! -e $unified/octest ] || fail "it was made"
+}
 
 main "$@"

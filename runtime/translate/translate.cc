@@ -266,6 +266,9 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
   Work work{spec, facts, options, out.plan, problems};
   out.plan.id = options.id;
   out.plan.preserve_fds = options.preserve_fds;
+  // Steps are large, and each time their list grew it would move to memory not touched before.
+  constexpr std::size_t kUsualSteps = 128;
+  out.plan.steps.reserve(kUsualSteps);
   if (!spec.process.has_value())
     problems.warning(Pointer("/process"), "is required to start the container");
 

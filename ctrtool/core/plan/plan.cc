@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctrtool/core/plan/plan.h"
 
+#include <algorithm>
+
 #include "ctrtool/core/base/log.h"
 #include "ctrtool/core/base/strf.h"
 
@@ -76,11 +78,21 @@ std::string_view to_string(HookStage stage) {
   return "";
 }
 
+namespace {
+
+void append_column(std::string& line, std::string_view word, std::size_t width) {
+  line += word;
+  line.append(width - std::min(width, word.size()), ' ');
+}
+
+}  // namespace
+
 std::string describe_text(const ContainerPlan& plan) {
   std::string out;
   for (const Step& step : plan.steps) {
-    out += strf("%-11s%-8s%s", std::string(to_string(step.phase)).c_str(),
-                std::string(to_string(step.actor)).c_str(), describe(step.op).c_str());
+    append_column(out, to_string(step.phase), 11);
+    append_column(out, to_string(step.actor), 8);
+    out += describe(step.op);
     if (!step.source.empty()) out += "  [" + escape(step.source) + "]";
     out += '\n';
   }

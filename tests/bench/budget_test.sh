@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Budgets of what does not depend on the load of the machine: instructions in user space (valgrind's
-# callgrind, the whole process with its start) and system calls (strace). A test that fails here
-# says that somebody has added work to a path that engines walk often; see if it has to be there.
+# callgrind, the whole process with its start), system calls (strace), resident memory. A test that
+# fails here says that somebody has added work to a path that engines walk often; see if it has to
+# be there.
 # Where a budget of the design is not met yet, its line says so and the limit is the present value.
 # Run through ctest, or:
 #   build/tests/sandbox env OCICTR=build/ocictr sh tests/bench/budget_test.sh NAME
@@ -90,6 +91,12 @@ t_system_calls_of_exec() {
   prepare strace
   start_container
   within exec "$(system_calls exec c /bin/true)" 320
+}
+
+# --- memory -------------------------------------------------------------------------
+t_memory_of_run() {
+  prepare busybox
+  within "KiB of run" "$("$OCICTR_TOOLS/peak" "$OCICTR" run -b /tmp/bundle c </dev/null)" 3000  # design: 1350
 }
 
 # --- what grows --------------------------------------------------------------------

@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# tests/bench/order.sh
+#
+# Writes runtime/startup_order.ld anew: the functions that the frequent commands run, for the linker
+# to put side by side. Scattered over the whole program they would be three times as many pages, to
+# be mapped at each start, and to be resident. Those that all commands run come first. A function
+# that has another name by now, or is new, is not found there and loses the advantage, no more; so
+# this is to be run now and then, with a release build of GNU ld in build/ (or OCICTR and
+# OCICTR_TOOLS), as root. Takes some minutes.
+set -u
+here=$(cd "$(dirname "$0")" && pwd) || exit 1
+root=$(cd "$here/../.." && pwd) || exit 1
+tools=${OCICTR_TOOLS:-$root/build/tests}
+OCICTR=${OCICTR:-$root/build/ocictr}
+export OCICTR OCICTR_TOOLS="$tools"
+[ -x "$tools/steps" ] || { echo "Build first: ninja -C build bench" >&2; exit 1; }
+if [ "${1:-}" != --inside ]; then exec "$tools/sandbox" "$0" --inside; fi
+. "$here/common.sh"
+
+clean_up() {
+  "$OCICTR" delete --force c 2>/dev/null
+  remove_cgroups
+}
+trap clean_up EXIT
+make_rootfs || exit 1
+make_config /tmp/true '"/bin/true"' true
+make_config /tmp/sleep '"/bin/sleep", "1000"' sleep
+
+# The functions, "LAST-ADDRESS SIZE NAME"; of several names for one, the last.
+nm -S -n -t d "$OCICTR" | awk 'NF == 4 && $3 ~ /[tTwWiu]/ { print $1 + 0, $2 + 0, $4 }' >/tmp/functions
+
+# ran WORDS...: adds the functions that this command runs to /tmp/ran, each once.
+ran() {
+  "$tools/steps" "$OCICTR" "$@" </dev/null >/tmp/steps
+  echo "$1: $(wc -l </tmp/steps) instructions"
+  grep -x '[0-9]*' /tmp/steps | sort -n | awk '
+    NR == FNR { from[++n] = $1; size[n] = $2; name[n] = $3; next }
+    { while (at < n && from[at + 1] <= $1) ++at
+      if (at > 0 && $1 < from[at] + size[at]) print name[at] }' /tmp/functions - | uniq >>/tmp/ran
+}
+ran run -b /tmp/true true
+ran create -b /tmp/sleep c
+ran start c
+ran state c
+ran exec c /bin/true
+ran list
+ran kill c KILL
+ran delete --force c
+
+# "MEMBER NAME" of the C library, whose functions share the section of their object file. A static
+# name counts where it is the only one.
+library=$(c++ -print-file-name=libc.a)
+nm -A --defined-only "$library" 2>/dev/null | awk '$2 ~ /[tTwWi]/ { split($1, part, ":"); print part[2], $3 }' |
+  sort -u | awk '{ member[$2] = $1; count[$2]++ } END { for (name in member) if (count[name] == 1) print member[name], name }' \
+  >/tmp/members
+
+{
+  echo '/* SPDX-License-Identifier: Apache-2.0'
+  echo '   Made by tests/bench/order.sh, which says what this is. For GNU ld, beside its own script. */'
+  echo 'SECTIONS {'
+  echo '  .text.startup_order : {'
+  sort /tmp/ran | uniq -c | sort -k1,1nr -k2,2 | awk '
+    NR == FNR { member[$2] = $1; next }
+    $2 in member { line = "*libc.a:" member[$2] "(.text .text.*)" }
+    !($2 in member) { line = "*(.text." $2 ")" }
+    !seen[line]++ { print "    " line }' /tmp/members -
+  echo '  }'
+  echo '} INSERT BEFORE .text;'
+} >"$root/runtime/startup_order.ld"
+wc -l "$root/runtime/startup_order.ld"

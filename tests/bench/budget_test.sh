@@ -61,7 +61,7 @@ stopped_container() {
 # --- instructions ----------------------------------------------------------------
 t_instructions_of_version() {
   need valgrind
-  within --version "$(instructions --version)" 150000
+  within --version "$(instructions --version)" 130000
 }
 t_instructions_of_state() {
   prepare valgrind
@@ -70,11 +70,11 @@ t_instructions_of_state() {
 }
 t_instructions_of_plan() {
   prepare valgrind
-  within plan "$(instructions plan /tmp/bundle)" 900000  # design: 400000
+  within plan "$(instructions plan /tmp/bundle)" 750000  # design: 400000, and printing it is 210000
 }
 t_instructions_of_validate() {
   prepare valgrind
-  within validate "$(instructions validate /tmp/bundle)" 750000  # design: 400000
+  within validate "$(instructions validate /tmp/bundle)" 700000  # design: 400000
 }
 
 # --- system calls ------------------------------------------------------------------
@@ -96,7 +96,20 @@ t_system_calls_of_exec() {
 # --- memory -------------------------------------------------------------------------
 t_memory_of_run() {
   prepare busybox
-  within "KiB of run" "$("$OCICTR_TOOLS/peak" "$OCICTR" run -b /tmp/bundle c </dev/null)" 3000  # design: 1350
+  within "KiB of run" "$("$OCICTR_TOOLS/peak" "$OCICTR" run -b /tmp/bundle c </dev/null)" 2800  # design: 1350
+}
+
+# What is set up is not charged to the container, whose program needs some pages to start.
+t_memory_limit_of_run() {
+  prepare busybox
+  [ -e /sys/fs/cgroup/memory/tasks ] || skip "no control group controller here: memory (v1)"
+  limit='"resources": { "memory": { "limit": 147456 },'
+  sed "s|\"resources\": *{|$limit|" /tmp/bundle/config.json >/tmp/config && cp /tmp/config /tmp/bundle/config.json
+  # How much the kernel charges in advance differs a little.
+  for _ in 1 2 3 4 5; do
+    "$OCICTR" run -b /tmp/bundle c </dev/null && return
+  done
+  fail "true does not start within 144 KiB"
 }
 
 # --- what grows --------------------------------------------------------------------

@@ -68,14 +68,29 @@ Result<void> run(const JoinCgroup&, Context& ctx) {
   return {};
 }
 
+namespace {
+
+// The runtime's own place in the memory hierarchy of v1. Not ours to enter in a user namespace.
+Result<UniqueFd> open_callers_memory_cgroup(const CgroupLayout& layout) {
+  const CgroupHierarchy* const memory = layout.find("memory");
+  if (memory == nullptr || memory->version != CgroupVersion::V1)
+    return make_error(Kind::NotFound, "no memory hierarchy");
+  return sys::open(memory->mountpoint + memory->own_path + "/tasks", O_WRONLY);
+}
+
+}  // namespace
+
 Result<void> run(const UnshareCgroup&, Context& ctx) {
   // The namespace's root is where the process is now: it must be everywhere at home. On v2 it is,
   // and goes further down only when the namespace is there.
-  if (ctx.late_cgroup.valid() && ctx.cgroup_layout->kind != CgroupKind::V2) {
-    TRY(sys::write_all(ctx.late_cgroup, "0"));
-    ctx.late_cgroup.reset();
-  }
-  return sys::unshare(CLONE_NEWCGROUP);
+  if (!ctx.late_cgroup.valid() || ctx.cgroup_layout->kind == CgroupKind::V2)
+    return sys::unshare(CLONE_NEWCGROUP);
+  // Then it goes back, so that what is mounted from here on is not charged to the container either.
+  const Result<UniqueFd> callers = open_callers_memory_cgroup(*ctx.cgroup_layout);
+  TRY(sys::write_all(ctx.late_cgroup, "0"));
+  TRY(sys::unshare(CLONE_NEWCGROUP));
+  if (!callers.ok() || !sys::write_all(*callers, "0").ok()) ctx.late_cgroup.reset();
+  return {};
 }
 
 Result<void> run(const DelegateCgroup& op, Context& ctx) {

@@ -66,6 +66,15 @@ Result<void> stop_scope(const ContainerState& state) {
   return manager->stop(state.cgroup.scope);
 }
 
+// Another container may have got the unit that this one was about to ask for.
+Result<bool> unit_is_anothers(const ContainerState& state) {
+  const ctr::CgroupRecord record = cgroup_record(state);
+  if (state.cgroup.scope.empty() || record.owner.empty()) return false;
+  const ctr::CgroupLayout layout = TRY(ctr::discover_cgroups());
+  return ctr::cgroup_is_anothers(layout, ctr::unit_cgroup(record.path, state.cgroup.scope),
+                                 record.owner);
+}
+
 // Init's death ends the others of its pid namespace, but they may be still on their way out.
 Result<void> remove_cgroup(const ctr::Cgroup& cgroup) {
   const Result<void> removed = cgroup.remove();
@@ -76,6 +85,8 @@ Result<void> remove_cgroup(const ctr::Cgroup& cgroup) {
 
 Result<void> remove_recorded_cgroup(const ContainerState& state) {
   if (!has_cgroup(state)) return {};
+  const bool anothers = TRY(unit_is_anothers(state));
+  if (anothers) return {};
   TRY(stop_scope(state));
   const ctr::Cgroup cgroup = TRY(open_cgroup(state));
   return remove_cgroup(cgroup);
@@ -131,10 +142,16 @@ Result<Spec> load_spec(const ContainerDir& dir) {
   return first_error(parse_spec(std::move(text)), dir.path() + "/config.json");
 }
 
+ctr::CgroupRecord cgroup_record(const ContainerState& state) {
+  ctr::CgroupRecord record = state.cgroup.record;
+  if (state.init.pid != 0) record.owner.clear();
+  return record;
+}
+
 Result<ctr::Cgroup> open_cgroup(const ContainerState& state) {
   if (!has_cgroup(state)) return ctr::Cgroup();
   const ctr::CgroupLayout layout = TRY(ctr::discover_cgroups());
-  return ctr::Cgroup::open(layout, state.cgroup.record);
+  return ctr::Cgroup::open(layout, cgroup_record(state));
 }
 
 Result<bool> signal_init(const ContainerState& state, int signal) {

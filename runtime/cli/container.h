@@ -36,6 +36,9 @@ ctr::Result<void> check_process(const ContainerState& state);
 
 ctr::Result<Spec> load_spec(const ContainerDir& dir);
 
+// Who owns the cgroup is a question only while the container is being created: one that has its
+// process has its cgroup, and from then on that process may be able to change the mark.
+ctr::CgroupRecord cgroup_record(const ContainerState& state);
 // The container's cgroup, whatever is left of it; one without places when it never had one.
 ctr::Result<ctr::Cgroup> open_cgroup(const ContainerState& state);
 

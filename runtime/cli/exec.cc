@@ -244,7 +244,7 @@ Result<void> add_cgroup(const std::string& word, ExecTarget& target) {
 Result<void> choose_cgroup(const Container& container, const Words& words, ExecTarget& target) {
   const ContainerCgroup& cgroup = container.state.cgroup;
   if (cgroup.record.path.empty()) return {};
-  target.cgroup = cgroup.record;
+  target.cgroup = cgroup_record(container.state);
   // A user's scope is not below our own cgroup, and then only its systemd may move a process in.
   if (!cgroup.scope.empty() && cgroup.systemd == ctr::SystemdInstance::User && words.empty())
     target.user_scope = cgroup.scope;

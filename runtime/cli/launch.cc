@@ -85,7 +85,13 @@ Result<void> choose_scope(Draft& draft) {
 Result<void> choose_cgroup(const CommandContext& context, Draft& draft) {
   const CgroupDriver driver = context.options.driver;
   if (driver == CgroupDriver::Disabled || draft.cgroups.kind == ctr::CgroupKind::None) return {};
-  return driver == CgroupDriver::Systemd ? choose_scope(draft) : choose_cgroupfs(draft);
+  TRY(driver == CgroupDriver::Systemd ? choose_scope(draft) : choose_cgroupfs(draft));
+  if (!draft.translate.cgroup.has_value()) return {};
+  // The same ID may be in another state root at the same time.
+  const ProcessIdentity self = TRY(identify(::getpid()));
+  draft.translate.cgroup->owner = ctr::strf("%s %d %llu", draft.translate.id.c_str(), self.pid,
+                                            static_cast<unsigned long long>(self.start_time));
+  return {};
 }
 
 // What goes with the container, so that `delete` finds it whatever becomes of us.
@@ -249,7 +255,7 @@ Result<ContainerState> first_record(const CommandContext& context, const LaunchO
 
 void note_freezer(ContainerState& state, const ctr::CgroupLayout& layout) {
   if (state.cgroup.record.path.empty()) return;
-  const Result<ctr::Cgroup> cgroup = ctr::Cgroup::open(layout, state.cgroup.record);
+  const Result<ctr::Cgroup> cgroup = ctr::Cgroup::open(layout, cgroup_record(state));
   if (cgroup.ok()) state.cgroup.freezer = freezer_file(*cgroup);
 }
 

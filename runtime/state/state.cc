@@ -42,6 +42,7 @@ void write_cgroup(json::Writer& out, const ContainerCgroup& cgroup) {
     for (const auto& [driver, word] : kDriverWords)
       if (driver == cgroup.driver) out.member("driver", word);
     out.member("path", cgroup.record.path);
+    out.member("owner", cgroup.record.owner);
     out.key("existed");
     out.object([&] {
       for (const auto& [hierarchy, count] : cgroup.record.existed) out.member(hierarchy, count);
@@ -144,6 +145,7 @@ void read_cgroup(Members& members, ContainerCgroup& cgroup) {
   else
     cgroup.driver = word->first;
   members.read("path", cgroup.record.path);
+  members.read("owner", cgroup.record.owner);
   members.read("existed", cgroup.record.existed);
   members.read("scope", cgroup.scope);
   bool user = false;

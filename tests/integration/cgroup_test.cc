@@ -354,6 +354,63 @@ NS_TEST(Cgroup, TheLoserOfARaceDestroysNothing) {
   });
 }
 
+// Of two that saw the cgroup missing, the one that did not make it may be killed before it knows.
+NS_TEST(Cgroup, OfTwoThatMeantToMakeItOnlyTheMakerEndsIt) {
+  on_each_layout([](const CgroupLayout& layout, const std::string& path) {
+    auto record = Cgroup::survey(layout, path);
+    ASSERT_OK(record);
+    CgroupRecord losers = *record;
+    losers.owner = "loser 1 1";
+    const auto self = ctr::sys::proc_stat(::getpid());
+    ASSERT_TRUE(self.ok() && self->has_value());
+    record->owner = strf("winner %d %ju", ::getpid(), std::uintmax_t{(*self)->start_time});
+    auto winner = Cgroup::create(layout, *record);
+    ASSERT_OK(winner);
+    ASSERT_OK(winner->create_v1());
+    EXPECT_THAT(Cgroup::survey(layout, path).error().message, HasSubstr("\"winner\""));
+    const pid_t pid = start_in(*winner, sleep_forever);
+
+    EXPECT_TRUE(ctr::cgroup_is_anothers(layout, path, losers.owner));
+    EXPECT_FALSE(ctr::cgroup_is_anothers(layout, path, record->owner));
+    const auto loser = Cgroup::open(layout, losers);
+    ASSERT_OK(loser);
+    EXPECT_THAT(*loser->procs(), IsEmpty());
+    ASSERT_OK(loser->kill_all(SIGKILL));
+    ASSERT_OK(loser->remove());
+    EXPECT_EQ(::kill(pid, 0), 0);
+    EXPECT_EQ(directories(layout, path).size(), layout.hierarchies.size());
+
+    const auto again = Cgroup::open(layout, *record);
+    ASSERT_OK(again);
+    ASSERT_OK(again->kill_all(SIGKILL));
+    EXPECT_TRUE(ends_by(pid, SIGKILL));
+    ASSERT_OK(again->remove());
+    EXPECT_THAT(directories(layout, path), IsEmpty());
+  });
+}
+
+NS_TEST(Cgroup, OnlyOneThatIsMadeIsMarkedAndOnlyWhileItIsMadeRefused) {
+  on_each_layout([](const CgroupLayout& layout, const std::string& path) {
+    for (const ctr::CgroupHierarchy& hierarchy : layout.hierarchies)
+      ASSERT_EQ(::mkdir((hierarchy.mountpoint + path).c_str(), 0755), 0);
+    const auto create = [&](const std::string& at) {
+      auto record = Cgroup::survey(layout, at);
+      ASSERT_OK(record);
+      record->owner = "ended 1 1";
+      auto cgroup = Cgroup::create(layout, *record);
+      ASSERT_OK(cgroup);
+      ASSERT_OK(cgroup->create_v1());
+    };
+    create(path);
+    EXPECT_FALSE(ctr::cgroup_is_anothers(layout, path, "nobody 1 1"));
+    create(path + "/below");
+    EXPECT_TRUE(ctr::cgroup_is_anothers(layout, path + "/below", "nobody 1 1"));
+    create(path + "/below");
+    for (const std::string& at : {path + "/below", path})
+      for (const std::string& dir : directories(layout, at)) EXPECT_EQ(::rmdir(dir.c_str()), 0);
+  });
+}
+
 // The kernel shares real time out from above, and a new cgroup has none.
 NS_TEST(Cgroup, RealTimeIsGivenToTheParentsThatWereMadeForIt) {
   on_each_layout([](const CgroupLayout& layout, const std::string& top) {

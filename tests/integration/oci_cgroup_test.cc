@@ -149,6 +149,34 @@ OCI_TEST(Cgroup, LeftoverProcessesAreKilledOnDelete) {
   EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
 }
 
+// Two creations of one cgroup, and the one that lost was killed between its first record and its
+// mkdir: what is left of it has the winner's path.
+OCI_TEST(Cgroup, DeletingTheKilledLoserOfARaceSparesTheWinner) {
+  Bundle winner;
+  winner.args({"/bin/guest", "hold"})
+      .set("/linux/namespaces",
+           R"([{"type":"network"},{"type":"ipc"},{"type":"uts"},{"type":"mount"}])");
+  ASSERT_STATUS(create_bundle(winner), 0);
+  ASSERT_STATUS(runtime({"start", winner.id()}), 0);
+  const std::string loser = winner.id() + "-loser";
+  const std::string from = state_root() + "/" + winner.id();
+  const std::string to = state_root() + "/" + loser;
+  std::string state = read_file(from + "/state.json");
+  EXPECT_TRUE(contains(json_get(state, "/cgroup/owner").value_or(""), winner.id())) << state;
+  state = json_set(state, "/id", json_string(loser));
+  state = json_set(state, "/init/pid", "0");
+  state = json_set(state, "/cgroup/owner", json_string(loser + " 1 1"));
+  ASSERT_EQ(::mkdir(to.c_str(), 0700), 0);
+  ASSERT_TRUE(write_file(to + "/state.json", state));
+  ASSERT_TRUE(write_file(to + "/config.json", read_file(from + "/config.json")));
+  ASSERT_EQ(state_of(loser, "/status"), "creating");
+  EXPECT_STATUS(runtime({"delete", "--force", loser}), 0);
+  EXPECT_FALSE(path_exists(to));
+  EXPECT_EQ(state_of(winner.id(), "/status"), "running");
+  EXPECT_STATUS(runtime({"exec", winner.id(), "/bin/true"}), 0);
+  EXPECT_STATUS(runtime({"delete", "--force", winner.id()}), 0);
+}
+
 OCI_TEST(Cgroup, OneThatIsInUseOrFrozenIsRefused) {
   Bundle first;
   first.args({"/bin/guest", "hold"});

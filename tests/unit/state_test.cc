@@ -23,7 +23,9 @@ ContainerState full_state() {
   state.annotations = {{"a/b", "\xc3\xa9"}, {"empty", ""}};
   state.init = {.pid = 4242, .start_time = 18446744073709551615U, .boot_id = "some-boot"};
   state.cgroup = {.driver = CgroupDriver::Systemd,
-                  .record = {.path = "/a/b", .existed = {{"cpu,cpuacct", 1}, {"unified", 2}}},
+                  .record = {.path = "/a/b",
+                             .existed = {{"cpu,cpuacct", 1}, {"unified", 2}},
+                             .owner = "web 7 8"},
                   .scope = "ocictr-web.scope",
                   .freezer = "/sys/fs/cgroup/freezer/a/b/freezer.state"};
   state.own_pid_namespace = true;

@@ -11,12 +11,17 @@
 #include <optional>
 #include <utility>
 
+#include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/cgroup_dir.h"
 #include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/process.h"
 
 namespace ctr {
 namespace {
+
+// Whose a container's own directory is. (Kernfs keeps extended attributes on v1 and v2.)
+constexpr const char* kOwnerMark = "user.ocictr.owner";
 
 // Enabled for every container where the kernel offers them on v2, limits or not: statistics come
 // from them.
@@ -34,6 +39,36 @@ Error as_not_permitted(Error error) {
   if (error.code == EACCES || error.code == EPERM || error.code == EROFS)
     error.kind = Kind::Unsupported;
   return error;
+}
+
+// --- owners --------------------------------------------------------------------------------------
+
+// Empty: nobody's, as far as one can tell.
+std::string owner_of(const std::string& dir) {
+  const Result<std::optional<std::string>> mark = sys::getxattr(dir, kOwnerMark);
+  return mark.ok() ? mark->value_or("") : std::string();
+}
+
+std::string container_of(const std::string& owner) {
+  return quote(owner.substr(0, owner.find(' ')));
+}
+
+bool is_at_work(const std::string& owner) {
+  const std::vector<std::string_view> words = split(owner, ' ');
+  if (words.size() != 3) return false;
+  const Result<pid_t> pid = parse_number<pid_t>(words[1]);
+  const Result<std::uint64_t> start = parse_number<std::uint64_t>(words[2]);
+  if (!pid.ok() || !start.ok() || *pid <= 0) return false;
+  const Result<std::optional<sys::ProcStat>> stat = sys::proc_stat(*pid);
+  return stat.ok() && stat->has_value() && (*stat)->start_time == *start;
+}
+
+// An empty one may be that of a container which has ended.
+Result<void> check_nobody_is_at_work(const std::string& dir) {
+  const std::string owner = owner_of(dir);
+  if (!is_at_work(owner)) return {};
+  return make_error(Kind::WrongState, "cgroup %s: container %s is being created in it",
+                    quote(dir).c_str(), container_of(owner).c_str());
 }
 
 // --- survey --------------------------------------------------------------------------------------
@@ -101,9 +136,11 @@ Result<void> make_directory(const Cgroup::Place& place, const std::vector<std::s
     Result<void> made = sys::mkdirat(kCwd, place.dir, 0755);
     if (made.ok()) return {};
     if (made.error().code == EEXIST && place.existed == steps.size()) return {};
-    if (made.error().code == EEXIST)
-      return make_error(Kind::Exists, "cgroup %s: somebody else has just made it",
-                        quote(place.dir).c_str());
+    if (made.error().code == EEXIST) {
+      const std::string owner = owner_of(place.dir);
+      return make_error(Kind::Exists, "cgroup %s: %s has just made it", quote(place.dir).c_str(),
+                        owner.empty() ? "somebody else" : container_of(owner).c_str());
+    }
     if (made.error().code != ENOENT || steps.size() == 1 || i == kTries) return made;
     parents_missing = true;
   }
@@ -278,7 +315,10 @@ Result<CgroupRecord> Cgroup::survey(const CgroupLayout& layout, const std::strin
     if (depth == 0) continue;
     record.existed[hierarchy.name] = depth;
     const std::string deepest = hierarchy.mountpoint + steps[depth - 1];
-    if (depth == steps.size()) TRY(check_empty(hierarchy, deepest));
+    if (depth == steps.size()) {
+      TRY(check_empty(hierarchy, deepest));
+      TRY(check_nobody_is_at_work(deepest));
+    }
     TRY(check_not_frozen(hierarchy, deepest));
   }
   return record;
@@ -289,7 +329,7 @@ Result<Cgroup> Cgroup::prepare(const CgroupLayout& layout, const CgroupRecord& r
   if (record.path.empty()) return cgroup;
   const std::string path = TRY(normalize_cgroup_path(record.path));
   cgroup.layout_ = layout;
-  cgroup.record_ = {path, record.existed};
+  cgroup.record_ = {path, record.existed, record.owner};
   for (const CgroupHierarchy& hierarchy : layout.hierarchies) {
     const auto existed = record.existed.find(hierarchy.name);
     cgroup.places_.push_back({hierarchy, hierarchy.mountpoint + path,
@@ -314,12 +354,21 @@ Result<Cgroup> Cgroup::create(const CgroupLayout& layout, const CgroupRecord& re
   return cgroup;
 }
 
+// Hierarchies are gone through in one order: who makes the first directory makes them all. Without
+// a mark a cgroup is taken for whose record names it; no reason to fail.
+void Cgroup::mark(const std::string& dir) {
+  if (!marked_ && !record_.owner.empty())
+    static_cast<void>(sys::setxattr(dir, kOwnerMark, record_.owner));
+  marked_ = true;
+}
+
 // A directory that somebody else has made meanwhile is theirs to remove; anything else that may be
 // there after a failure is ours.
 Result<void> Cgroup::make(Place& place) {
   const std::vector<std::string> steps = cgroup_steps(record_.path);
   Result<void> made = make_directory(place, steps);
   place.ours = made.ok() || made.error().kind != Kind::Exists;
+  if (made.ok() && place.existed < steps.size()) mark(place.dir);
   const std::vector<std::string> wanted = place.hierarchy.version == CgroupVersion::V2
                                               ? usual_controllers(place.hierarchy)
                                               : std::vector<std::string>();
@@ -340,6 +389,7 @@ Result<Cgroup> Cgroup::adopt(const CgroupLayout& layout, const CgroupRecord& rec
     const std::string dir = place.hierarchy.mountpoint + unit;
     const bool there = TRY(sys::exists(kCwd, dir));
     if (there) place.existed = steps;
+    if (there) cgroup.mark(dir);
     if (!there && layout.kind == CgroupKind::V2)
       return make_error(Kind::System, "cgroup %s is not there", quote(dir).c_str());
   }
@@ -361,7 +411,18 @@ Result<void> Cgroup::settle(pid_t pid) {
   return {};
 }
 
+bool cgroup_is_anothers(const CgroupLayout& layout, const std::string& path,
+                        const std::string& owner) {
+  const auto is_anothers = [&](const CgroupHierarchy& hierarchy) {
+    const std::string found = owner_of(hierarchy.mountpoint + path);
+    return !found.empty() && found != owner;
+  };
+  return !owner.empty() &&
+         std::any_of(layout.hierarchies.begin(), layout.hierarchies.end(), is_anothers);
+}
+
 Result<Cgroup> Cgroup::open(const CgroupLayout& layout, const CgroupRecord& record) {
+  if (cgroup_is_anothers(layout, record.path, record.owner)) return Cgroup();
   Cgroup cgroup = TRY(prepare(layout, record));
   for (Place& place : cgroup.places_) {
     place.ours = true;

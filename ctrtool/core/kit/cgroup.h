@@ -30,6 +30,10 @@ struct CgroupRecord {
   // By CgroupHierarchy::name: how many leading components of `path` existed before the container.
   // Those are never removed. Not listed: none.
   std::map<std::string, unsigned> existed;
+  // Who creates it: the container's ID, the process at work and its start time, "web 4242 178".
+  // What is made is marked so, because two may be about to make the same. Empty: all there is is
+  // ours.
+  std::string owner{};
 
   bool operator==(const CgroupRecord&) const = default;
 };
@@ -47,8 +51,9 @@ class Cgroup {
   // No cgroup: everything succeeds and does nothing, but limits are refused.
   Cgroup() = default;
 
-  // Looks only. Refuses a cgroup with processes in it, a frozen one and one below a frozen one; an
-  // existing empty one will be used, and kept in the end.
+  // Looks only. Refuses a cgroup with processes in it, one that another container is just being
+  // created in, a frozen one and one below a frozen one; an existing empty one will be used, and
+  // kept in the end.
   static Result<CgroupRecord> survey(const CgroupLayout& layout, const std::string& path);
 
   // The v2 side, with its missing parents, and the usual controllers enabled down to it. Nothing
@@ -59,6 +64,7 @@ class Cgroup {
   static Result<Cgroup> adopt(const CgroupLayout& layout, const CgroupRecord& record,
                               const std::string& unit);
   // A cgroup that is, or may be, there: directories that are missing do not matter.
+  // No cgroup where the record's owner finds another's mark.
   static Result<Cgroup> open(const CgroupLayout& layout, const CgroupRecord& record);
 
   const CgroupRecord& record() const { return record_; }
@@ -119,6 +125,7 @@ class Cgroup {
  private:
   static Result<Cgroup> prepare(const CgroupLayout& layout, const CgroupRecord& record);
   Result<void> make(Place& place);
+  void mark(const std::string& dir);
   const Place* find(std::string_view controller) const;
   Result<void> kill_until_empty(const std::vector<std::string>& dirs) const;
 
@@ -126,7 +133,12 @@ class Cgroup {
   CgroupRecord record_;
   std::vector<Place> places_;  // as layout_.hierarchies
   UniqueFd v2_dir_;
+  bool marked_ = false;
 };
+
+// Whether the cgroup `path` is marked with another owner in any hierarchy.
+bool cgroup_is_anothers(const CgroupLayout& layout, const std::string& path,
+                        const std::string& owner);
 
 // Where below the v2 cgroup `path` a process is: "/init.scope"; empty: in itself, or not below it.
 Result<std::string> cgroup_below(const std::string& path, BorrowedFd pidfd);

@@ -54,7 +54,8 @@ struct Sorted {
 };
 
 // Rewrites what engines write and CLI11 does not take or takes differently: one dash in front of a
-// long name; "--name=" with an empty value (CLI11 would eat the next word); "-n=value".
+// long name; "--name=" with an empty value (CLI11 would eat the next word); "-n=value", also of a
+// flag; "-?", which is crun's for help.
 class Sorter {
  public:
   Sorter(const Syntax& syntax, const Words& words) : syntax_(syntax), words_(words) {}
@@ -103,6 +104,7 @@ class Sorter {
   }
 
   void letters(const std::string& word) {
+    if (word == "-?") return out_.options.push_back("--help");
     for (std::size_t i = 1; i < word.size(); ++i) {
       const Option* option = find_letter(syntax_, word[i]);
       if (option == nullptr) {
@@ -118,7 +120,9 @@ class Sorter {
           value_from_next_word(*option);
         return;
       }
-      out_.options.push_back(std::string("--") + option->name);
+      const bool valued = word.compare(i + 1, 1, "=") == 0;
+      out_.options.push_back(std::string("--") + option->name + (valued ? word.substr(i + 1) : ""));
+      if (valued) return;
     }
   }
 

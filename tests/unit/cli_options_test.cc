@@ -92,6 +92,8 @@ TEST(CliOptions, FlagsMayBeRepeatedAndSwitchedOff) {
   ASSERT_TRUE(values.ok());
   EXPECT_TRUE(values->tty);
   EXPECT_FALSE(values->detach);
+  EXPECT_FALSE(parse({"--tty", "-dt=no", "web"})->tty);
+  EXPECT_THAT(complaint({"-t=perhaps", "web"}), HasSubstr("\"perhaps\""));
   EXPECT_THAT(complaint({"--tty=perhaps", "web"}), HasSubstr("\"perhaps\""));
 }
 
@@ -131,13 +133,16 @@ TEST(CliOptions, AFailedParseLeavesNothingHalfRead) {
 }
 
 TEST(CliOptions, HelpWinsOverMistakes) {
-  testing::internal::CaptureStdout();
-  Values values;
-  const ctr::Result<Parsed> parsed = parse_words(syntax_for(values), {"--no-such", "-h"});
-  const std::string text = testing::internal::GetCapturedStdout();
-  ASSERT_TRUE(parsed.ok());
-  EXPECT_EQ(*parsed, Parsed::kHelpShown);
-  EXPECT_THAT(text, HasSubstr("Usage: ocictr demo [OPTIONS] ID [SIGNAL]\n"));
+  std::string text;
+  for (const char* word : {"-h", "-?", "--help"}) {
+    testing::internal::CaptureStdout();
+    Values values;
+    const ctr::Result<Parsed> parsed = parse_words(syntax_for(values), {"--no-such", word});
+    text = testing::internal::GetCapturedStdout();
+    ASSERT_TRUE(parsed.ok()) << word;
+    EXPECT_EQ(*parsed, Parsed::kHelpShown);
+    EXPECT_THAT(text, HasSubstr("Usage: ocictr demo [OPTIONS] ID [SIGNAL]\n"));
+  }
   EXPECT_THAT(text, HasSubstr("  -b, --bundle DIR"));
   EXPECT_THAT(text, HasSubstr("(default: .)"));
   EXPECT_THAT(text, HasSubstr("  -h, --help"));

@@ -114,10 +114,15 @@ void add_cgroup_binds(const Mount& mount, const ctr::Cgroup& cgroup,
   const std::string top = absolute_path_in("/", mount.destination);
   const bool one = cgroup.places().size() == 1;
   for (const ctr::Cgroup::Place& place : cgroup.places()) {
-    const std::string at = one && place.hierarchy.version == ctr::CgroupVersion::V2
-                               ? top
-                               : top + "/" + place.hierarchy.name;
-    out.push_back({at, at, place.dir});
+    if (one && place.hierarchy.version == ctr::CgroupVersion::V2) {
+      // The whole tree, and where it can be written to the container's part.
+      const std::string& path = cgroup.record().path;
+      out.push_back({top, top, place.hierarchy.mountpoint});
+      out.push_back({top + path, top + path, place.dir});
+    } else {
+      const std::string at = top + "/" + place.hierarchy.name;
+      out.push_back({at, at, place.dir});
+    }
   }
 }
 

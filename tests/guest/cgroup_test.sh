@@ -50,9 +50,18 @@ t_cgroup_namespace_and_mount() {
 }
 t_without_a_cgroup_namespace() {
   bundle "$work/b" '.linux.namespaces |= map(select(.type != "cgroup")) | .linux.cgroupsPath = "/octest/bound"' \
-    sh -c 'cat /proc/self/cgroup; ls /sys/fs/cgroup'
+    sh -c 'own=$(sed s/^0::// /proc/self/cgroup); cat /proc/self/cgroup /sys/fs/cgroup$own/pids.max
+      mkdir /sys/fs/cgroup$own/x || echo refused; ls -d /sys/fs/cgroup/system.slice'
   expect 0 "$OCICTR" run -b "$work/b" bound
-  says /octest/bound cgroup.procs
+  says 0::/octest/bound max refused /sys/fs/cgroup/system.slice
+  # Of a tree that can be written the others stay as they are (SEC-27).
+  jq '(.mounts[] | select(.type == "cgroup") | .options) -= ["ro"]' "$work/b/config.json" >"$work/edited"
+  jq ".process.args = $(words sh -c 'own=$(sed s/^0::// /proc/self/cgroup)
+    mkdir /sys/fs/cgroup$own/x && echo divided; mkdir /sys/fs/cgroup/system.slice/x || echo refused')" \
+    "$work/edited" >"$work/b/config.json"
+  expect 0 "$OCICTR" run -b "$work/b" bound
+  says divided refused
+  [ ! -e $unified/octest ] || fail "the cgroup is still there"
 }
 # The program attached to the cgroup decides, not the missing node.
 t_device_rules_deny() {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The container's view of the cgroups: the v2 tree, or one directory per v1 hierarchy under a
-// tmpfs. With a cgroup namespace the kernel shows only the container's part; without one, that part
-// is bound.
+// tmpfs. With a cgroup namespace the kernel shows only the container's part. Without one, of v1
+// that part is bound; of v2 the whole tree is there to be looked at, because /proc/PID/cgroup leads
+// into it, and only the container's part can be written.
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -27,15 +28,27 @@ std::string visible_directory(const CgroupHierarchy& hierarchy, const Context& c
                                                     : hierarchy.own_path);
 }
 
-Result<void> bind_hierarchy(const CgroupHierarchy& hierarchy, BorrowedFd target,
-                            unsigned long flags, const Context& ctx) {
-  const UniqueFd tree =
-      TRY(sys::open_tree(kCwd, visible_directory(hierarchy, ctx), OPEN_TREE_CLONE | AT_RECURSIVE));
+Result<void> bind_directory(const std::string& from, BorrowedFd target, unsigned long flags) {
+  const UniqueFd tree = TRY(sys::open_tree(kCwd, from, OPEN_TREE_CLONE | AT_RECURSIVE));
   struct mount_attr attr {};
   attr.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
   if ((flags & MS_RDONLY) != 0) attr.attr_set |= MOUNT_ATTR_RDONLY;
   TRY(sys::mount_setattr(tree, "", AT_RECURSIVE, attr));
   return sys::move_mount(tree, target, "");
+}
+
+Result<void> bind_hierarchy(const CgroupHierarchy& hierarchy, BorrowedFd target,
+                            unsigned long flags, const Context& ctx) {
+  return bind_directory(visible_directory(hierarchy, ctx), target, flags);
+}
+
+Result<void> bind_whole_v2(const MountCgroups& op, const CgroupHierarchy& hierarchy,
+                           BorrowedFd target, const Context& ctx) {
+  TRY(bind_directory(hierarchy.mountpoint, target, op.flags | MS_RDONLY));
+  if ((op.flags & MS_RDONLY) != 0) return {};
+  const std::string below = visible_directory(hierarchy, ctx).substr(hierarchy.mountpoint.size());
+  const UniqueFd part = TRY(open_in_root(ctx.root, op.at + below, O_PATH | O_DIRECTORY));
+  return bind_hierarchy(hierarchy, part, op.flags, ctx);
 }
 
 std::string v1_data(const CgroupHierarchy& hierarchy) { return join(hierarchy.controllers, ","); }
@@ -59,6 +72,7 @@ Result<void> mount_hierarchy(const CgroupHierarchy& hierarchy, const std::string
 
 Result<void> mount_v2(const MountCgroups& op, const CgroupHierarchy& hierarchy, Context& ctx) {
   const UniqueFd target = TRY(ensure_in_root(ctx.root, op.at, Missing::Directory, 0755));
+  if (!op.own_namespace) return bind_whole_v2(op, hierarchy, target, ctx);
   TRY(sys::fchdir(target));
   return mount_hierarchy(hierarchy, ".", op.flags, op.own_namespace, ctx);
 }

@@ -12,7 +12,6 @@
 #include "ctrtool/core/exec/child.h"
 #include "ctrtool/core/exec/context.h"
 #include "ctrtool/core/sys/file.h"
-#include "ctrtool/core/sys/mount.h"
 #include "ctrtool/core/sys/process.h"
 
 namespace ctr {
@@ -42,17 +41,24 @@ Result<void> pivot(const ChrootPivot& r, Context& ctx) {
   TRY(run(TakeRoot{new_root}, ctx));
   if (r.make_private) TRY(run(SetMountAttrs{"/", {.propagation = MS_PRIVATE}}, ctx));
   const bool relative = r.new_root_fd.valid() || r.put_old == ".";
-  return pivot_root_to(ctx.root, relative ? r.put_old : absolute(r.put_old));
+  return run(PivotRoot{.put_old = relative ? r.put_old : absolute(r.put_old)}, ctx);
 }
 
 // Where the old root has gone to, as the new one has it: below NEW_ROOT, or stacked on top of it.
 std::string old_place(const ChrootPivot& r) {
-  if (r.put_old == "." || r.new_root_fd.valid()) return r.put_old;
+  if (r.put_old == ".") return "/";
+  if (r.new_root_fd.valid()) return absolute(r.put_old);
   const std::string old = absolute(r.put_old);
   const std::string top = absolute(r.new_root);
   if (!old.starts_with(top)) return old;
   const std::string rest = old.substr(top.size());
-  return rest.empty() ? "." : absolute(rest);
+  return absolute(rest);
+}
+
+Result<void> detach_old(const ChrootPivot& r, Context& ctx) {
+  // Whatever is on top there: the old root, if it has been stacked.
+  ctx.root = TRY(sys::open("/", O_PATH | O_DIRECTORY));
+  return run(Unmount{old_place(r), MNT_DETACH}, ctx);
 }
 
 std::optional<PivotFailure> run_helper(const ChrootPivot& r) {
@@ -62,7 +68,7 @@ std::optional<PivotFailure> run_helper(const ChrootPivot& r) {
   const Result<void> pivoted = pivot(r, ctx);
   if (!pivoted.ok()) return PivotFailure{PivotStage::Pivot, pivoted.error()};
   if (!r.detach) return std::nullopt;
-  const Result<void> detached = sys::umount2(old_place(r), MNT_DETACH);
+  const Result<void> detached = detach_old(r, ctx);
   if (!detached.ok()) return PivotFailure{PivotStage::After, detached.error()};
   return std::nullopt;
 }
@@ -86,12 +92,6 @@ std::optional<PivotFailure> failure_of(const std::string& wire) {
 }
 
 }  // namespace
-
-Result<void> pivot_root_to(BorrowedFd new_root, const std::string& put_old) {
-  TRY(sys::fchdir(new_root));
-  TRY(sys::pivot_root(".", put_old));
-  return sys::chdir("/");
-}
 
 std::optional<PivotFailure> chroot_pivot(const ChrootPivot& request) {
   Result<sys::Pipe> report = sys::pipe();

@@ -32,9 +32,6 @@ struct PivotFailure {
 // Nothing: done.
 std::optional<PivotFailure> chroot_pivot(const ChrootPivot& request);
 
-// pivot_root(2); `put_old`: as we see it, or from the new root on. The old root stays there.
-Result<void> pivot_root_to(BorrowedFd new_root, const std::string& put_old);
-
 extern const Manual kChrootPivotManual;
 int run_chroot_pivot(const Words& argv);
 

@@ -11,8 +11,8 @@
 #include "ctrtool/cmd/mount_items.h"
 #include "ctrtool/core/base/rollback.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/exec/context.h"
 #include "ctrtool/core/kit/mount_options.h"
-#include "ctrtool/core/kit/user_namespace.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
 #include "ctrtool/core/sys/process.h"
@@ -112,41 +112,43 @@ Result<void> undo_mount(Undo& undo, const MountItem& item) {
   return {};
 }
 
-Result<UniqueFd> id_map_namespace(const std::string& text) {
-  if (text.find('=') == std::string::npos) return sys::open(text, O_RDONLY | O_NOCTTY | O_NONBLOCK);
-  const MountIdMaps maps = TRY(parse_mount_id_maps(text, {}, {}));
-  return make_user_namespace(maps.uids, maps.gids);
+// A detached mount is made by `source` and attached when it is as it shall be: nobody sees it
+// before.
+Result<void> attach(const MountItem& item, const Op& source) {
+  Context ctx;
+  ctx.root = TRY(open_path(item.target, item.follow_target));
+  TRY(std::visit([&](const auto& op) { return run(op, ctx); }, source));
+  return run(AttachMount{.slot = 0, .at = "/"}, ctx);
 }
 
-// A bind that shows other owners: it has to get its map before anybody can see it.
+Result<MountIdMapping> id_mapping_of(const MountItem& item) {
+  MountIdMapping mapping{.uids = {}, .gids = {}, .recursive = (item.flags & MS_REC) != 0};
+  if (item.idmap.find('=') == std::string::npos) {
+    mapping.from = item.idmap;
+    return mapping;
+  }
+  MountIdMaps maps = TRY(parse_mount_id_maps(item.idmap, {}, {}));
+  mapping.uids = std::move(maps.uids);
+  mapping.gids = std::move(maps.gids);
+  return mapping;
+}
+
+// A bind that shows other owners.
 Result<void> bind_mapped(const MountItem& item, const std::string& source) {
-  const UniqueFd users = TRY_CTX(id_map_namespace(item.idmap), "--idmap");
-  const unsigned deep = (item.flags & MS_REC) != 0 ? static_cast<unsigned>(AT_RECURSIVE) : 0U;
-  const UniqueFd tree = TRY(sys::open_tree(kCwd, source, OPEN_TREE_CLONE | deep));
-  struct mount_attr attr {};
-  attr.attr_set = MOUNT_ATTR_IDMAP;
-  attr.userns_fd = static_cast<std::uint64_t>(users.raw());
-  TRY(sys::mount_setattr(tree, "", deep, attr));
-  const UniqueFd target = TRY(open_path(item.target, item.follow_target));
-  return sys::move_mount(tree, target, "");
+  OpenSource open{.slot = 0, .from = source, .recursive = (item.flags & MS_REC) != 0};
+  open.id_map = TRY_CTX(id_mapping_of(item), "--idmap");
+  return attach(item, open);
 }
 
 // A new mount whose options are not all text.
-Result<UniqueFd> configured_mount(const MountItem& item, const std::string& source) {
-  FsConfig config{.source = source, .flags = item.flags, .data = item.data};
-  for (const MountParameter& one : item.parameters) config.parameters.push_back(one.parameter);
-  const UniqueFd fs = TRY(sys::fsopen(item.type));
-  TRY(configure_fs(fs, config));
-  TRY(sys::fsconfig_create(fs));
+Result<void> mount_configured(const MountItem& item, const std::string& source) {
   MountOptions options;
   options.flags = item.flags;
-  return sys::fsmount(fs, static_cast<unsigned>(mount_attr_change(options).set));
-}
-
-Result<void> mount_configured(const MountItem& item, const std::string& source) {
-  const UniqueFd made = TRY(configured_mount(item, source));
-  const UniqueFd target = TRY(open_path(item.target, item.follow_target));
-  return sys::move_mount(made, target, "");
+  OpenFs open{.slot = 0, .type = item.type, .source = source, .flags = item.flags};
+  open.data = item.data;
+  open.attrs.set = mount_attr_change(options).set;
+  for (const MountParameter& one : item.parameters) open.parameters.push_back(one.parameter);
+  return attach(item, open);
 }
 
 Result<bool> is_mounted(const MountItem& item) {
@@ -202,6 +204,15 @@ Outcome do_mount(const MountItem& item, Undo& undo) {
   return failed_unless(mount_at(item, source, undo));
 }
 
+Result<void> unmount_in(const Place& place, int flags) {
+  const UniqueFd here = TRY(sys::open(".", O_PATH | O_DIRECTORY));
+  Context ctx;
+  ctx.root = TRY(sys::dup(place.directory));
+  const Result<void> done = run(Unmount{"/" + place.name, flags}, ctx);
+  TRY(sys::fchdir(here));
+  return done;
+}
+
 // An open descriptor would keep the mount busy, so its parent's is used.
 Outcome do_unmount(const MountItem& item) {
   const int flags = static_cast<int>(item.flags);
@@ -212,10 +223,9 @@ Outcome do_unmount(const MountItem& item) {
   }
   const Result<Place> place = place_of(item.target, false);
   if (!place.ok()) return Failure{place.error(), true};
-  std::string path = item.target;
-  if (!place->name.empty() && place->name != "." && place->name != "..")
-    path = path_to(place->directory, ".") + "/" + place->name;
-  return failed_unless(sys::umount2(path, flags | UMOUNT_NOFOLLOW));
+  if (place->name.empty() || place->name == "." || place->name == "..")
+    return failed_unless(sys::umount2(item.target, flags | UMOUNT_NOFOLLOW));
+  return failed_unless(unmount_in(*place, flags | UMOUNT_NOFOLLOW));
 }
 
 Result<void> make_directory(const MountItem& item, const Place& place, Undo& undo) {

@@ -16,7 +16,6 @@
 #include "ctrtool/core/exec/executor.h"
 #include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/file.h"
-#include "ctrtool/core/sys/mount.h"
 #include "hooks/program.h"
 
 namespace ctr {
@@ -73,32 +72,11 @@ class Runner {
     const UniqueFd here = TRY(sys::open(".", O_PATH | O_DIRECTORY));
     Context ctx;
     ctx.root = TRY(sys::openat2(kCwd, what.at, O_PATH, 0, what.resolve));
-    TRY(act_at(what, ctx));
-    return sys::fchdir(here);  // mounting leaves us elsewhere
-  }
-
-  static Result<void> act_at(const UnlockAt& what, Context& ctx) {
-    switch (what.what) {
-      case UnlockAt::What::Move: {
-        const UniqueFd from = TRY(sys::openat2(kCwd, what.from, O_PATH, 0, RESOLVE_NO_SYMLINKS));
-        return sys::move_mount(from, ctx.root, "");
-      }
-      case UnlockAt::What::AttachFd:
-        return sys::move_mount(what.fd, ctx.root, "");
-      case UnlockAt::What::MakeLink:
-        return sys::symlinkat(what.from, ctx.root, what.name);
-      case UnlockAt::What::Unmount:
-        // Without a path to what is mounted: an open descriptor would keep it busy.
-        TRY(sys::fchdir(ctx.root));
-        return sys::umount2(what.name.empty() ? "." : what.name, what.flags);
-      default:
-        break;
-    }
     ContainerPlan plan = empty_plan();
     for (const Op& op : what.ops) plan.add(Phase::Tree, Actor::Child, op);
     ctx.plan = &plan;
     TRY(run_child_steps(ctx, 0));
-    return {};
+    return sys::fchdir(here);  // mounting leaves us elsewhere
   }
 
   static Result<void> act(const UnlockEnter& what) {
@@ -114,8 +92,7 @@ class Runner {
     }
     TRY(sys::fchdir(ctx.root));
     TRY(ctr::run(TakeRoot{"."}, ctx));
-    if (what.put_old.empty()) return ctr::run(PivotRoot{}, ctx);
-    return pivot_root_to(ctx.root, what.put_old);
+    return ctr::run(PivotRoot{.put_old = what.put_old}, ctx);
   }
 
   static Result<void> act(const UnlockWrite& what) {

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "ctrtool/cmd/ns_words.h"
+#include "ctrtool/cmd/open_flags.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/mount_options.h"
 #include "ctrtool/core/sys/file.h"
@@ -101,46 +102,6 @@ Result<MountOptions> options_of(const Given& given, const std::vector<std::strin
   return options;
 }
 
-struct OpenWord {
-  std::string_view name;
-  int flag;
-  std::uint64_t resolve;
-};
-constexpr OpenWord kOpenWords[] = {
-    {"append", O_APPEND, 0},
-    {"async", O_ASYNC, 0},
-    {"creat", O_CREAT, 0},
-    {"create", O_CREAT, 0},
-    {"direct", O_DIRECT, 0},
-    {"directory", O_DIRECTORY, 0},
-    {"dsync", O_DSYNC, 0},
-    {"excl", O_EXCL, 0},
-    {"noatime", O_NOATIME, 0},
-    {"noctty", O_NOCTTY, 0},
-    {"nofollow", O_NOFOLLOW, 0},
-    {"nonblock", O_NONBLOCK, 0},
-    {"path", O_PATH, 0},
-    {"rdonly", O_RDONLY, 0},
-    {"rdwr", O_RDWR, 0},
-    {"sync", O_SYNC, 0},
-    {"tmpfile", O_TMPFILE, 0},
-    {"trunc", O_TRUNC, 0},
-    {"wronly", O_WRONLY, 0},
-    {"beneath", 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS},
-    {"in_root", 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS},
-    {"beneath_magiclinks", 0, RESOLVE_BENEATH},
-    {"in_root_magiclinks", 0, RESOLVE_IN_ROOT},
-    {"no_magiclinks", 0, RESOLVE_NO_MAGICLINKS},
-    {"no_symlinks", 0, RESOLVE_NO_SYMLINKS},
-    {"no_xdev", 0, RESOLVE_NO_XDEV},
-};
-
-Result<const OpenWord*> find_open_word(const Given& given, std::string_view name) {
-  const OpenWord* found = std::ranges::find(kOpenWords, name, &OpenWord::name);
-  if (found == std::end(kOpenWords)) return usage_error(given, "a flag is not known");
-  return found;
-}
-
 // "/mnt/x/" → "/mnt", "x".
 struct Split {
   std::string parent;
@@ -202,9 +163,9 @@ class Reader {
         rules_.follow = true;
         continue;
       }
-      const OpenWord* word = TRY(find_open_word(given, name));
-      if (word->resolve == 0) return usage_error(given, "a word is not known");
-      rules_.resolve |= word->resolve;
+      const std::optional<std::uint64_t> flag = find_resolve_flag(name);
+      if (!flag.has_value()) return usage_error(given, "a word is not known");
+      rules_.resolve |= *flag;
     }
     pending_ = true;
     return {};
@@ -286,8 +247,8 @@ class Reader {
     }
   }
 
-  UnlockAt at(const std::string& target, UnlockAt::What what) const {
-    return {.at = target, .resolve = rules_.target(), .what = what};
+  What at(const std::string& target, std::vector<Op> ops) const {
+    return UnlockAt{.at = target, .resolve = rules_.target(), .ops = std::move(ops)};
   }
 
   Result<What> mount(const Given& given) {
@@ -301,9 +262,7 @@ class Reader {
     fs.source = fields[1];
     fs.flags = options.flags;
     if (fields.size() > 4) fs.data = fields[4];
-    UnlockAt out = at(fields[2], UnlockAt::What::Mount);
-    out.ops.emplace_back(fs);
-    return What(out);
+    return at(fields[2], {fs});
   }
 
   Result<What> bind(const Given& given) {
@@ -313,9 +272,7 @@ class Reader {
     source.recursive = take_word(words, "rec");
     rules_.follow |= take_word(words, "follow");
     source.attrs = TRY(attrs_of(given, words));
-    UnlockAt out = at(fields[1], UnlockAt::What::Bind);
-    out.ops = {source, AttachMount{.slot = 0, .at = "/"}};
-    return What(out);
+    return at(fields[1], {source, AttachMount{.slot = 0, .at = "/"}});
   }
 
   Result<MountAttrs> attrs_of(const Given& given, const std::vector<std::string>& words) {
@@ -329,18 +286,14 @@ class Reader {
 
   Result<What> move(const Given& given) {
     const auto fields = TRY(fields_of(given, 2, 2));
-    UnlockAt out = at(fields[1], UnlockAt::What::Move);
-    out.from = fields[0];
-    return What(out);
+    return at(fields[1], {MoveMount{.at = "/", .from = fields[0]}});
   }
 
   Result<What> remount(const Given& given) {
     const auto fields = TRY(fields_of(given, 2, 2));
     const MountAttrs attrs = TRY(attrs_of(given, words_of(fields, 1)));
     if (attrs == MountAttrs{}) return usage_error(given, "no flag of a mount is named");
-    UnlockAt out = at(fields[0], UnlockAt::What::Change);
-    out.ops.emplace_back(SetMountAttrs{"/", attrs});
-    return What(out);
+    return at(fields[0], {SetMountAttrs{"/", attrs}});
   }
 
   Result<What> propagation(const Given& given) {
@@ -351,9 +304,7 @@ class Reader {
     unsigned long flags = TRY_CTX(parse_propagation(words[0]), "%s", given.word.c_str());
     if (flags == 0) return usage_error(given, "not a kind of propagation");
     if (!recursive) flags &= ~static_cast<unsigned long>(MS_REC);
-    UnlockAt out = at(fields[0], UnlockAt::What::Change);
-    out.ops.emplace_back(SetMountAttrs{"/", {.propagation = flags}});
-    return What(out);
+    return at(fields[0], {SetMountAttrs{"/", {.propagation = flags}}});
   }
 
   Result<What> unmount(const Given& given) {
@@ -375,27 +326,25 @@ class Reader {
     if (flags == 0) flags = MNT_DETACH;
     if (!rules_.follow) flags |= UMOUNT_NOFOLLOW;
     const Split path = split_path(fields[0]);
-    UnlockAt out = at(path.parent, UnlockAt::What::Unmount);
-    out.name = path.name;
-    out.flags = flags;
-    return What(out);
+    return at(path.parent, {Unmount{"/" + path.name, flags}});
   }
 
   Result<What> mount_fd(const Given& given) {
     const auto fields = TRY(fields_of(given, 2, 2));
     const BorrowedFd fd = TRY(descriptor_of(given, fields[0]));
-    UnlockAt out = at(fields[1], UnlockAt::What::AttachFd);
-    out.fd = fd;
-    return What(out);
+    return at(fields[1], {AttachFd{.at = "/", .fd = fd.raw()}});
   }
 
   Result<What> open(const Given& given) {
     const auto fields = TRY(fields_of(given, 1, 3));
     UnlockOpen open{.path = fields[0], .flags = 0, .resolve = rules_.resolve};
     for (const std::string& name : words_of(fields, 1)) {
-      const OpenWord* word = TRY(find_open_word(given, name));
-      open.flags |= word->flag;
-      open.resolve |= word->resolve;
+      const std::optional<int> flag = find_open_flag(name);
+      const std::optional<std::uint64_t> resolve = find_resolve_flag(name);
+      if (!flag.has_value() && !resolve.has_value())
+        return usage_error(given, "a flag is not known");
+      open.flags |= flag.value_or(0);
+      open.resolve |= resolve.value_or(0);
     }
     const bool makes = (open.flags & O_CREAT) != 0 || (open.flags & O_TMPFILE) == O_TMPFILE;
     if (fields.size() > 2 && !makes) return usage_error(given, "a mode is for what is created");
@@ -430,19 +379,15 @@ class Reader {
     if (path.name.empty()) return usage_error(given, "there is no name to make");
     MakeDirectory make{.at = "/" + path.name};
     if (fields.size() > 1) make.mode = TRY(mode_of(given, fields[1]));
-    UnlockAt out = at(path.parent, UnlockAt::What::MakeDirectory);
-    out.ops.emplace_back(make);
-    return What(out);
+    return at(path.parent, {make});
   }
 
   Result<What> make_link(const Given& given) {
     const auto fields = TRY(fields_of(given, 2, 2));
     const Split path = split_path(fields[1]);
     if (path.name.empty()) return usage_error(given, "there is no name to make");
-    UnlockAt out = at(path.parent, UnlockAt::What::MakeLink);
-    out.name = path.name;
-    out.from = fields[0];
-    return What(out);
+    return at(path.parent,
+              {MakeSymlink{.at = "/" + path.name, .target = fields[0], .exclusive = true}});
   }
 
   Result<What> change_root(const Given& given) {

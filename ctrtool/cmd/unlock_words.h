@@ -22,13 +22,7 @@ namespace ctr {
 struct UnlockAt {
   std::string at;
   std::uint64_t resolve;
-  enum class What { Mount, Bind, Move, Change, Unmount, AttachFd, MakeDirectory, MakeLink };
-  What what;
-  std::vector<Op> ops{};  // whose `at` is "/", or a name below it
-  std::string name{};     // Unmount: in the directory `at`; empty: `at` itself
-  int flags = 0;          // Unmount
-  std::string from{};     // Move
-  BorrowedFd fd = kNoFd;  // AttachFd
+  std::vector<Op> ops;  // whose `at` is "/", or a name below it
 };
 
 struct UnlockEnter {

@@ -56,7 +56,8 @@ Result<UniqueFd> open_source(const OpenSource& op, Context& ctx) {
 }
 
 Result<void> configure(BorrowedFd fs, const OpenFs& op) {
-  TRY(configure_fs(fs, {.source = op.source, .flags = op.flags, .data = op.data}));
+  TRY(configure_fs(
+      fs, {.source = op.source, .flags = op.flags, .data = op.data, .parameters = op.parameters}));
   if (op.label.has_value()) TRY(sys::fsconfig_string(fs, op.label->option, op.label->label));
   return sys::fsconfig_create(fs);
 }
@@ -78,10 +79,10 @@ Result<UniqueFd> bind_target(BorrowedFd root, BorrowedFd tree, const std::string
   const bool directory = S_ISDIR(source.st_mode);
   // The root itself may be a file, where a tool attaches to what it has found already.
   UniqueFd target =
-      at == "/" ? TRY(sys::dup(root))
-                : TRY(ensure_in_root(root, at, directory ? Missing::Directory : Missing::File,
-                                     directory ? 0755 : 0644,
-                                     nofollow ? Follow::NotLast : Follow::Yes));
+      at == "/"
+          ? TRY(sys::dup(root))
+          : TRY(ensure_in_root(root, at, directory ? Missing::Directory : Missing::File,
+                               directory ? 0755 : 0644, nofollow ? Follow::NotLast : Follow::Yes));
   const struct stat found = TRY(sys::fstat(target));
   if (directory != S_ISDIR(found.st_mode))
     return sys_error(ENOTDIR, "the source is %s directory and the target is %s",
@@ -271,6 +272,29 @@ Result<void> run(const AttachMount& op, Context& ctx) {
   return attach(ctx, tree, op.at, op.nofollow, op.link);
 }
 
+Result<void> run(const AttachFd& op, Context& ctx) {
+  return attach(ctx, BorrowedFd(op.fd), op.at, false, SourceLink::Mount);
+}
+
+Result<void> run(const MoveMount& op, Context& ctx) {
+  const UniqueFd from = TRY(sys::openat2(kCwd, op.from, O_PATH, 0, RESOLVE_NO_SYMLINKS));
+  return attach(ctx, from, op.at, false, SourceLink::Mount);
+}
+
+// From the directory that it is in: a descriptor of the mount itself would keep it busy.
+Result<void> run(const Unmount& op, Context& ctx) {
+  const std::size_t slash = op.at.rfind('/');
+  const std::string name = op.at.substr(slash + 1);
+  const std::string above = op.at.substr(0, slash + 1);
+  if (above == "/" || name.empty()) {
+    TRY(sys::fchdir(ctx.root));
+  } else {
+    const UniqueFd directory = TRY(open_in_root(ctx.root, above, O_PATH | O_DIRECTORY));
+    TRY(sys::fchdir(directory));
+  }
+  return sys::umount2(name.empty() ? "." : name, op.flags);
+}
+
 Result<void> run(const BindMount& op, Context& ctx) {
   const OpenSource source{.slot = 0,
                           .from = op.from,
@@ -388,6 +412,8 @@ Result<void> run(const PivotRoot& op, Context& ctx) {
   if (op.by_move) {
     TRY(sys::mount(".", "/", "", MS_MOVE, ""));
     TRY(sys::chroot("."));
+  } else if (!op.put_old.empty()) {
+    TRY(sys::pivot_root(".", op.put_old));
   } else {
     // The old root ends up on top of the new one, without a directory for it (pivot_root(2)).
     TRY(sys::pivot_root(".", "."));

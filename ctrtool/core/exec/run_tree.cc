@@ -61,6 +61,7 @@ Result<void> run(const MakeSymlink& op, Context& ctx) {
   const Parent parent = TRY(ensure_parent_in_root(ctx.root, op.at));
   Result<void> made = sys::symlinkat(op.target, parent.directory, parent.name);
   if (made.ok() || made.error().code != EEXIST) return made;
+  if (op.exclusive) return made;
   if (!op.replace) return {};
   TRY(sys::unlinkat(parent.directory, parent.name, 0));
   return sys::symlinkat(op.target, parent.directory, parent.name);

@@ -256,6 +256,17 @@ Named show(const AttachMount& op) {
   return {"attach_mount", strf("attach source %u on %s%s", op.slot, quote(op.at).c_str(),
                                op.link == SourceLink::Copy ? ", or copy a link" : "")};
 }
+Named show(const AttachFd& op) {
+  return {"attach_fd", strf("attach descriptor %d on %s", op.fd, quote(op.at).c_str())};
+}
+Named show(const MoveMount& op) {
+  return {"move_mount", strf("move %s to %s", quote(op.from).c_str(), quote(op.at).c_str())};
+}
+Named show(const Unmount& op) {
+  return {"unmount", strf("unmount %s%s%s", quote(op.at).c_str(),
+                          (op.flags & MNT_DETACH) != 0 ? ", detached" : "",
+                          (op.flags & MNT_FORCE) != 0 ? ", by force" : "")};
+}
 Named show(const BindMount& op) {
   return {"bind_mount", strf("bind %s on %s%s%s%s", quote(op.from).c_str(), quote(op.at).c_str(),
                              op.recursive ? ", recursive" : "", attrs(op.attrs).c_str(),
@@ -293,6 +304,8 @@ Named show(const WriteSysctl& op) {
   return {"write_sysctl", "sysctl " + quote(op.key) + " = " + quote(op.value)};
 }
 Named show(const PivotRoot& op) {
+  if (!op.put_old.empty())
+    return {"pivot_root", "pivot_root, the old root to " + quote(op.put_old)};
   return {"pivot_root", op.by_move ? "move the root to / and chroot" : "pivot_root"};
 }
 Named show(const ChangeRoot& op) {

@@ -20,6 +20,7 @@
 #include "ctrtool/core/kit/caps.h"
 #include "ctrtool/core/kit/cgroup.h"
 #include "ctrtool/core/kit/cgroup_resources.h"
+#include "ctrtool/core/kit/fs_config.h"
 #include "ctrtool/core/kit/idmap.h"
 #include "ctrtool/core/kit/join.h"
 #include "ctrtool/core/kit/resctrl.h"
@@ -246,6 +247,7 @@ struct OpenFs {
   MountAttrs attrs{};
   std::optional<MountIdMapping> id_map{};
   std::optional<MountLabel> label{};
+  std::vector<FsParameter> parameters{};  // what `data` cannot say
 };
 // What becomes of a source that is a symbolic link: a mount, or a link of the same words.
 enum class SourceLink : std::uint8_t { Mount, Copy };
@@ -297,6 +299,20 @@ struct MountCgroups {
   bool own_namespace = false;  // a cgroup namespace shows only its part; else it is bound
   bool v2_only = false;
 };
+// A detached mount that is a descriptor of the caller.
+struct AttachFd {
+  std::string at;
+  int fd;
+};
+// What is mounted at `from`, as we see it; a link on the way is refused.
+struct MoveMount {
+  std::string at;
+  std::string from;
+};
+struct Unmount {
+  std::string at;  // "/": the root itself
+  int flags = 0;   // of umount2(2)
+};
 // Attributes of a mount that exists (a deferred read-only, for one).
 struct SetMountAttrs {
   std::string at;
@@ -309,7 +325,8 @@ struct MakeDirectory {
 struct MakeSymlink {
   std::string at;
   std::string target;
-  bool replace = false;
+  bool replace = false;    // what has the name
+  bool exclusive = false;  // else what has the name is an error, or stays
 };
 struct MakeDevice {
   std::string at;
@@ -332,7 +349,8 @@ struct WriteSysctl {
   std::string value;
 };
 struct PivotRoot {
-  bool by_move = false;  // MS_MOVE and chroot, where pivot_root cannot (initramfs)
+  bool by_move = false;   // MS_MOVE and chroot, where pivot_root cannot (initramfs)
+  std::string put_old{};  // where the old root stays, from the new one on; empty: it is detached
 };
 // chroot only: there is no mount namespace.
 struct ChangeRoot {
@@ -525,16 +543,17 @@ using Op = std::variant<
     SetTimeOffsets, BringUpLoopback, MoveNetDevices, SetHostname, SetDomainname, BecomeRoot,
     MakeCgroup, OpenCgroup, StartScope, AttachScope, LimitCgroup, JoinRdtGroup, JoinCgroup,
     UnshareCgroup, DelegateCgroup, PassOnControllers, SetPropagation, BindRoot, TmpfsRoot,
-    ShowImage, OpenSource, OpenFs, AttachMount, BindMount, MountFs, MountCgroups, SetMountAttrs,
-    MakeDirectory, MakeSymlink, MakeDevice, MaskPath, MakeReadonly, WriteSysctl, PivotRoot,
-    ChangeRoot, OpenTerminal, NewSession, ChownStdio, SetScheduler, SetIoPriority, SetAffinity,
-    SetPersonality, SetMemoryPolicy, SetExecLabel, JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits,
-    SetRlimits, DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges,
-    CompileSeccomp, LoadSeccomp, ConnectSeccompAgent, InstallSeccomp, SetCapabilities, WaitForStart,
-    Execute, RunHooks, Join, Fork, TakeRoot, NewRoot, EnterRoot, EnterDirectory, MountProcOf,
-    ReturnToDirectory, TakeStdio, MakeSocketPair, CloseFd, NotifyFd, LimitChild, SetInheritable,
-    RaiseAmbient, SetSecurebits, DropUninheritable, SetUndumpable, SetTimerSlack, SetHugePages,
-    WritePidFile, RequireEmpty, RunScript, SealProgram, OpenSockets>;
+    ShowImage, OpenSource, OpenFs, AttachMount, AttachFd, MoveMount, Unmount, BindMount, MountFs,
+    MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink, MakeDevice, MaskPath, MakeReadonly,
+    WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal, NewSession, ChownStdio, SetScheduler,
+    SetIoPriority, SetAffinity, SetPersonality, SetMemoryPolicy, SetExecLabel, JoinSessionKeyring,
+    SetOomScoreAdj, RaiseRlimits, SetRlimits, DropBounding, SetUser, ChangeDirectory, SetHome,
+    FindProgram, SetNoNewPrivileges, CompileSeccomp, LoadSeccomp, ConnectSeccompAgent,
+    InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks, Join, Fork, TakeRoot, NewRoot,
+    EnterRoot, EnterDirectory, MountProcOf, ReturnToDirectory, TakeStdio, MakeSocketPair, CloseFd,
+    NotifyFd, LimitChild, SetInheritable, RaiseAmbient, SetSecurebits, DropUninheritable,
+    SetUndumpable, SetTimerSlack, SetHugePages, WritePidFile, RequireEmpty, RunScript, SealProgram,
+    OpenSockets>;
 
 // "mount_fs": the operation's name in plans.
 std::string_view op_name(const Op& op);

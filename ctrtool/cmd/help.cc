@@ -1,108 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 // help: what the tables of the applets say, as text and as manual pages.
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 
 #include "ctrtool/cmd/all.h"
+#include "ctrtool/cmd/build.h"
+#include "ctrtool/cmd/help_topics.h"
 #include "ctrtool/core/base/log.h"
+#include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/file.h"
+#include "ctrtool/core/sys/tty.h"
 
 namespace ctr {
 namespace {
 
+enum Long : int { kColor = kLongOnly };
+
 constexpr OptionRow kOptions[] = {
     {'l', "list", nullptr, "the applets' names, sorted, one a line"},
     {'a', "all", nullptr, "the full text of every applet"},
-    {'o', "options", nullptr, "the options, one a line: short, long, argument, by tabs"},
+    {'o', "options", nullptr, "the options, one a line: short, long, argument, items, by tabs"},
     {'e', "examples", nullptr, "the examples only"},
     {'x', "exit-codes", nullptr, "the exit codes only"},
     {'m', "man", nullptr, "a manual page, in roff"},
     {'c', "compact", nullptr, "the synopsis only"},
     {'j', "json", nullptr, "applets, their options and exit codes, as JSON"},
-    {'v', "version-of-build", nullptr, "version, kind of linking, architecture"},
-};
-
-struct Topic {
-  const char* name;
-  const char* text;
-};
-constexpr Topic kTopics[] = {
-    {"specs",
-     "Descriptors are named\n"
-     "  N      the caller's descriptor N, kept inheritable\n"
-     "  /VAR   its number is in the variable VAR, which is kept\n"
-     "  :VAR   the same, but VAR is removed and the descriptor becomes private\n"
-     "  =PATH  PATH is opened, privately\n"
-     "Namespaces to join are letters (C cgroup, i ipc, m mount, n net, p pid, U user, u uts,\n"
-     "T time, a all that differ from ours, X close the descriptor afterwards), then\n"
-     "  :N :/VAR ::VAR  a descriptor: namespace file or pidfd\n"
-     "  -NAME           its number is in NAME (CTRTOOL_CONTAINER_LAUNCHER_PID_FD)\n"
-     "  =PATH           a namespace file\n"
-     "  @PID            a process\n"
-     "  /PATH           a directory like /proc/PID, without the first slash: //proc/1\n"
-     "  %PATH           the same, PATH as it is\n"},
-    {"caps",
-     "A mask (0x3000), or words separated by commas: names with or without CAP_, all, none.\n"
-     "'+' or '-' before a word adds to or takes from what is there: -mknod, all-sys_admin.\n"},
-    {"signals", "A number from 0 to 64, or a name: TERM, SIGTERM, RTMIN+3, in any case.\n"},
-    {"rlimits",
-     "NAME=VALUE or NAME=SOFT:HARD; an empty side stays as it is; VALUE may be unlimited.\n"
-     "Names: as core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime\n"
-     "sigpending stack, or the letters v c t d f x l q e n u m r y i s.\n"},
-    {"examples",
-     "# unprivileged network namespace\n"
-     "export TARGET_NS_NAME=net0\n"
-     "mkdir -p /run/netns /run/userns\n"
-     "ctrtool launcher --escape -U -n -O 1000 --uid-map=0.1000.1 --gid-map=0.1000.1 \\\n"
-     "  --no-clear-groups --disable-setgroups --script-is-shell --script='ctrtool mount_seq \\\n"
-     "    -m \"/run/netns/$TARGET_NS_NAME\" -f -s \"/proc/self/fd/$2/ns/net\" -K -Ob \\\n"
-     "    -m \"/run/userns/$TARGET_NS_NAME\" -f -s \"/proc/self/fd/$2/ns/user\" -K -Ob' \\\n"
-     "  --wait --no-exec\n"
-     "\n"
-     "# rootless container with a tmpfs root\n"
-     "ctrtool launcher --escape -w -Umpinu --uid-map=0.$(id -u).1 --gid-map=0.$(id -g).1 \\\n"
-     "  --disable-setgroups -g -t -r /tmp/root \\\n"
-     "  -d -x 'ctrtool nsenter -j Umin%/proc/self/fd/$2 -- sh -ec \"\n"
-     "    ctrtool rootfs-mount -o root_link_opts=all_ro,image_dirs=1,dev_opts=bind_host /tmp/root\n"
-     "    ctrtool mount_seq -m /tmp/root/_fsroot_ro -s /tmp/image -O bvosd -r\"' \\\n"
-     "  -- /bin/sh -c 'id; ls /'\n"
-     "\n"
-     "# two containers with different ID maps sharing one image\n"
-     "# /tmp/image may be where a squashfs is mounted\n"
-     "for base in 100000 200000; do\n"
-     "  mkdir -p /tmp/root\n"
-     "  ctrtool launcher --escape -w -Umpinu --uid-map=0.$base.65536 --gid-map=0.$base.65536 \\\n"
-     "    -t -r /tmp/root -d -x 'ctrtool nsenter -j Umin%/proc/self/fd/$2 -- sh -ec \"\n"
-     "      ctrtool rootfs-mount -o root_link_opts=all_ro,image_dirs=1,dev_opts=bind_host "
-     "/tmp/root\n"
-     "      ctrtool mount_seq -m /tmp/root/_fsroot_ro -s /tmp/image -O bvosd -r\"' \\\n"
-     "    -- /bin/sh -c 'cat /proc/self/uid_map; ls /bin/sh'\n"
-     "done\n"
-     "\n"
-     "# nested unprivileged containers\n"
-     "ctrtool launcher --escape -w -Ump -t --uid-map=0.$(id -u).1 --gid-map=0.$(id -g).1 \\\n"
-     "  --disable-setgroups -g -- sh -ec 'echo outer $$ $(id -u)\n"
-     "    ctrtool launcher --escape -w -Ump -t --uid-map=0.0.1 --gid-map=0.0.1 \\\n"
-     "      --disable-setgroups -g -- sh -c \"echo inner \\$\\$ \\$(id -u)\"'\n"
-     "\n"
-     "# a bound /proc/self as a pid handle\n"
-     "mkdir -p /run/daemon\n"
-     "ctrtool mount_seq -m /run/daemon -s /proc/self -K -O b -- sleep 1 &\n"
-     "sleep 0.5\n"
-     "test -e /run/daemon/status && echo runs\n"
-     "wait\n"
-     "test -e /run/daemon/status || echo gone\n"
-     "umount /run/daemon\n"},
-    {"chaining",
-     "A PROGRAM of the form :APPLET is that applet, run in the same process without an exec.\n"
-     "Private descriptors are closed before, the words after it are the applet's.\n"
-     "./:name executes a file of such a name.\n"},
-    {"exit-codes",
-     "0 done, 1 usage, 2 done with tolerated failures, 3 an operation failed,\n"
-     "125 failed before the program, 126 program not executable, 127 program not found,\n"
-     "128+n program killed by signal n, 255 ctrtool itself found no applet.\n"},
-    {"environment",
-     "CTRTOOL_OVERRIDE_ARGV0_LOOKUP  a number above 0: the applet is the first word, whatever\n"
-     "                               the program is called\n"},
+    {'v', "version-of-build", nullptr,
+     "version, kind of linking, architecture, commit; as --version"},
+    {kColor, "color", nullptr, "headings and options in bold"},
 };
 
 std::string synopsis_of(const Manual& manual) {
@@ -113,9 +41,10 @@ std::string synopsis_of(const Manual& manual) {
 std::string options_of(const Manual& manual) {
   std::string text;
   for (const OptionRow& row : manual.options)
-    text += strf("%s\t%s\t%s\n", row.key < kLongOnly ? strf("-%c", row.key).c_str() : "",
-                 row.name != nullptr ? strf("--%s", row.name).c_str() : "",
-                 row.argument != nullptr ? row.argument : "");
+    text +=
+        strf("%s\t%s\t%s\t%s\n", row.key < kLongOnly ? strf("-%c", row.key).c_str() : "",
+             row.name != nullptr ? strf("--%s", row.name).c_str() : "",
+             row.argument != nullptr ? row.argument : "", row.scope != nullptr ? row.scope : "");
   return text;
 }
 
@@ -126,7 +55,7 @@ std::string option_json(const OptionRow& row) {
       row.key < kLongOnly ? json_quote(strf("-%c", row.key)) : std::string("null");
   return "{\"short\":" + letter + ",\"long\":" + json_text(row.name) +
          ",\"argument\":" + json_text(row.argument) + ",\"help\":" + json_text(row.help) +
-         ",\"default\":" + json_text(row.initial) + "}";
+         ",\"default\":" + json_text(row.initial) + ",\"scope\":" + json_text(row.scope) + "}";
 }
 
 std::string applet_json(const Applet& applet) {
@@ -136,6 +65,14 @@ std::string applet_json(const Applet& applet) {
   const char* separator = "";
   for (const OptionRow& row : applet.manual->options) {
     text += separator + option_json(row);
+    separator = ",\n";
+  }
+  text += "],\"environment\":[";
+  separator = "";
+  for (const Variable& variable : variables()) {
+    if (applet.name != std::string_view(variable.applet)) continue;
+    text += strf("%s{\"name\":%s,\"help\":%s}", separator, json_text(variable.name).c_str(),
+                 json_text(variable.help).c_str());
     separator = ",\n";
   }
   return text + "]}\n";
@@ -189,7 +126,7 @@ std::string overview() {
   std::string text = "Usage: ctrtool APPLET [ARG...]\n\nApplets:\n";
   for (const Applet& applet : applets()) text += strf("  %-14s  %s\n", applet.name, applet.help);
   text += "\nTopics of \"ctrtool help TOPIC\":";
-  for (const Topic& topic : kTopics) text += strf(" %s", topic.name);
+  for (const HelpTopic& topic : help_topics()) text += " " + topic.name;
   return text + "\n\"ctrtool APPLET --help\" explains one applet.\n";
 }
 
@@ -200,7 +137,7 @@ std::string man_overview() {
   text += ".SH SYNOPSIS\n\\fBctrtool\\fR \\fIAPPLET\\fR [\\fIARG\\fR...]\n.SH APPLETS\n";
   for (const Applet& applet : applets())
     text += strf(".TP\n\\fB%s\\fR\n%s\n", roff(applet.name).c_str(), roff(applet.help).c_str());
-  for (const Topic& topic : kTopics)
+  for (const HelpTopic& topic : help_topics())
     text += strf(".SH %s\n.nf\n%s.fi\n", roff(topic.name).c_str(), roff(topic.text).c_str());
   return text + ".SH SEE ALSO\n\\fBocictr\\fR(8)\n";
 }
@@ -215,23 +152,7 @@ std::string list() {
   return join(names, "\n") + "\n";
 }
 
-std::string build() {
-#if defined(__x86_64__)
-  constexpr const char* kArch = "x86_64";
-#elif defined(__aarch64__)
-  constexpr const char* kArch = "aarch64";
-#else
-  constexpr const char* kArch = "other";
-#endif
-#if defined(OCICTR_SANITIZED)
-  constexpr const char* kLinking = "dynamic";
-#else
-  constexpr const char* kLinking = "static";
-#endif
-  return strf("ctrtool version " OCICTR_VERSION " (%s, %s)\n", kLinking, kArch);
-}
-
-std::string part_of(const Applet& applet, int part) {
+std::string part_of(const Applet& applet, int part, const HelpStyle& style) {
   if (part == 'j') return applet_json(applet);
   if (applet.manual == nullptr) return strf("ctrtool %s: %s\n", applet.name, applet.help);
   const Manual& manual = *applet.manual;
@@ -240,35 +161,51 @@ std::string part_of(const Applet& applet, int part) {
   if (part == 'x') return std::string(manual.exit_codes) + "\n";
   if (part == 'm') return man_page(applet);
   if (part == 'c') return synopsis_of(manual);
-  return help_text(manual);
+  return help_text(manual, style);
 }
 
-Result<std::string> text_about(const std::string& name, int part) {
-  for (const Topic& topic : kTopics)
-    if (name == topic.name) return std::string(topic.text);
+Result<std::string> text_about(const std::string& name, int part, const HelpStyle& style) {
+  for (const HelpTopic& topic : help_topics())
+    if (name == topic.name) return topic.text;
   const Applet* applet = find_applet(name);
   if (applet == nullptr)
     return make_error(Kind::InvalidSpec, "there is no applet or topic %s%s", quote(name).c_str(),
                       suggest_applet(name).c_str());
   const std::string note =
       name == applet->name ? "" : strf("%s is the same as %s.\n\n", name.c_str(), applet->name);
-  return (part == 0 ? note : "") + part_of(*applet, part);
+  return (part == 0 ? note : "") + part_of(*applet, part, style);
 }
 
-std::string about_all(int part) {
+std::string about_all(int part, const HelpStyle& style) {
   std::string text;
   const std::string separator = part == 'j' ? "," : "\n";
   for (const Applet& applet : applets())
-    text += (text.empty() ? "" : separator) + part_of(applet, part);
+    text += (text.empty() ? "" : separator) + part_of(applet, part, style);
   return part == 'j' ? "[" + text + "]\n" : text;
+}
+
+// 80 columns, unless it is a terminal that has others.
+std::size_t text_width() {
+  constexpr std::size_t kUsual = 80;
+  constexpr std::size_t kLeast = 50;  // the texts of options start at the thirtieth
+  const BorrowedFd out(STDOUT_FILENO);
+  if (!sys::isatty(out)) return kUsual;
+  const char* columns = std::getenv("COLUMNS");
+  const Result<std::size_t> number = parse_number<std::size_t>(columns == nullptr ? "" : columns);
+  if (number.ok()) return std::max(*number, kLeast);
+  const Result<winsize> size = sys::get_window_size(out);
+  return size.ok() && size->ws_col != 0 ? std::max<std::size_t>(size->ws_col, kLeast) : kUsual;
 }
 
 Result<Ending> show_help(const Parsed& parsed) {
   int part = 0;
   bool all = false;
+  HelpStyle style{.width = text_width()};
   for (const Given& given : parsed.options) {
     if (given.key == 'a')
       all = true;
+    else if (given.key == kColor)
+      style.bold = true;
     else
       part = given.key;
   }
@@ -276,15 +213,20 @@ Result<Ending> show_help(const Parsed& parsed) {
   if (part == 'l') {
     text = list();
   } else if (part == 'v') {
-    text = build();
+    text = build_text();
   } else if (all || (part != 0 && part != 'm' && parsed.words.empty())) {
-    text = about_all(part);
+    text = about_all(part, style);
   } else if (parsed.words.empty()) {
     text = part == 'm' ? man_overview() : overview();
   }
   for (const std::string& name : parsed.words) {
-    const std::string about = TRY(text_about(name, part));
-    text += about;
+    const Result<std::string> about = text_about(name, part, style);
+    if (!about.ok()) {
+      complain("help", about.error().message);
+      (void)sys::write_all(BorrowedFd(STDERR_FILENO), overview());
+      return Ending{.status = kExitUsage};
+    }
+    text += *about;
   }
   TRY(print(text));
   return Ending{};
@@ -295,7 +237,9 @@ Result<Ending> show_help(const Parsed& parsed) {
 const Manual kHelpManual = {
     .name = "help",
     .synopsis = "[OPTION...] [APPLET|TOPIC...]",
-    .purpose = "Prints what an applet does, from the table that also reads its options.",
+    .purpose =
+        "Prints what an applet does, from the table that also reads its options: 80 columns\n"
+        "wide, on a terminal as wide as that is.",
     .options = kOptions,
     .exit_codes = "0    printed\n1    unknown name or option\n125  could not write",
     .examples = "ctrtool help set_fds\nctrtool help -o mount_seq",

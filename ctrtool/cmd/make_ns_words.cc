@@ -18,6 +18,7 @@ namespace {
 
 enum Long : int { kSemaphores = kLongOnly };
 
+constexpr const char* kAnyItem = "UmniuCT";
 constexpr OptionRow kOptions[] = {
     {'U', "user", nullptr, "item: user namespace, made first; one at most"},
     {'m', "mount", nullptr, "item: mount namespace"},
@@ -27,31 +28,37 @@ constexpr OptionRow kOptions[] = {
     {'C', "cgroup", nullptr, "item: cgroup namespace"},
     {'T', "time", nullptr, "item: time namespace"},
     {'p', "pid", nullptr, "refused: see pidns_run"},
-    {'x', "hook", "TEXT", "then run /bin/sh -c TEXT outside"},
-    {'X', "hook-exec", "FILE", "the same, a program"},
-    {'y', "inner-hook", "TEXT", "then run /bin/sh -c TEXT inside all that is made so far"},
-    {'Y', "inner-hook-exec", "FILE", "the same, a program, opened before anything is made"},
-    {'b', "bind", "PATH", "bind the namespace on PATH, which is made if it is missing"},
-    {'e', "env", "VAR", "its descriptor's number under this name too"},
-    {'F', "fd", "N[!]", "its descriptor becomes N; N!: even if N is open"},
-    {'Q', "no-export", nullptr, "do not pass it on: the number is -1"},
-    {'M', "uid-map", "MAP", "U: INNER.OUTER.COUNT[:INNER.OUTER.COUNT...]", "0.EUID.1"},
-    {'G', "gid-map", "MAP", "U: the same for groups", "0.EGID.1"},
-    {'P', "projid-map", "MAP", "U: the same for project IDs", "none"},
+    {'x', "hook", "TEXT", "then run /bin/sh -c TEXT outside", nullptr, kAnyItem},
+    {'X', "hook-exec", "FILE", "the same, a program", nullptr, kAnyItem},
+    {'y', "inner-hook", "TEXT", "then run /bin/sh -c TEXT inside all that is made so far", nullptr,
+     kAnyItem},
+    {'Y', "inner-hook-exec", "FILE", "the same, a program, opened before anything is made", nullptr,
+     kAnyItem},
+    {'b', "bind", "PATH", "bind the namespace on PATH, which is made if it is missing", nullptr,
+     kAnyItem},
+    {'e', "env", "VAR", "its descriptor's number under this name too", nullptr, kAnyItem},
+    {'F', "fd", "N[!]", "its descriptor becomes N; N!: even if N is open", nullptr, kAnyItem},
+    {'Q', "no-export", nullptr, "do not pass it on: the number is -1", nullptr, kAnyItem},
+    {'M', "uid-map", "MAP", "U: INNER.OUTER.COUNT[:INNER.OUTER.COUNT...]", "0.EUID.1", "U"},
+    {'G', "gid-map", "MAP", "U: the same for groups", "0.EGID.1", "U"},
+    {'P', "projid-map", "MAP", "U: the same for project IDs", "none", "U"},
     {'S', "setgroups", "allow|deny", "U: setgroups(2) inside",
-     "deny for ordinary users and the default map"},
-    {'O', "owner-uid", "UID", "U: whom it belongs to", "the caller"},
-    {'E', "enter", "SPEC", "U: join this one instead of making one"},
-    {'R', "propagation", "WORD", "m: of /: private, slave, shared, unbindable, unchanged", "slave"},
-    {'l', "loopback", nullptr, "n: bring lo up"},
-    {'s', "sysctl", "KEY=VALUE", "n: a sysctl of net; may be repeated"},
-    {'t', "offset", "CLOCK=SEC[.FRACTION]", "T: of monotonic or boottime; may be negative"},
-    {'k', "shm", "KEY,SIZE[,MODE]", "i: make shared memory; may be repeated", "0600"},
-    {'q', "msgq", "KEY[,MODE]", "i: make a message queue; may be repeated", "0600"},
-    {kSemaphores, "sem", "KEY,N[,MODE]", "i: make N semaphores; may be repeated", "0600"},
-    {'H', "hostname", "NAME", "u: host name"},
-    {'D', "domainname", "NAME", "u: domain name"},
-    {'g', "cgroup-dir", "DIR", "C: be in this cgroup, which becomes the root; may be repeated"},
+     "deny for ordinary users and the default map", "U"},
+    {'O', "owner-uid", "UID", "U: whom it belongs to", "the caller", "U"},
+    {'E', "enter", "SPEC", "U: join this one instead of making one", nullptr, "U"},
+    {'R', "propagation", "WORD", "m: of /: private, slave, shared, unbindable, unchanged", "slave",
+     "m"},
+    {'l', "loopback", nullptr, "n: bring lo up", nullptr, "n"},
+    {'s', "sysctl", "KEY=VALUE", "n: a sysctl of net; may be repeated", nullptr, "n"},
+    {'t', "offset", "CLOCK=SEC[.FRACTION]", "T: of monotonic or boottime; may be negative", nullptr,
+     "T"},
+    {'k', "shm", "KEY,SIZE[,MODE]", "i: make shared memory; may be repeated", "0600", "i"},
+    {'q', "msgq", "KEY[,MODE]", "i: make a message queue; may be repeated", "0600", "i"},
+    {kSemaphores, "sem", "KEY,N[,MODE]", "i: make N semaphores; may be repeated", "0600", "i"},
+    {'H', "hostname", "NAME", "u: host name", nullptr, "u"},
+    {'D', "domainname", "NAME", "u: domain name", nullptr, "u"},
+    {'g', "cgroup-dir", "DIR", "C: be in this cgroup, which becomes the root; may be repeated",
+     nullptr, "C"},
     {'o', "env-offset", "N", "the number of the first item's variable", "0"},
     {'z', "pre-hook", "TEXT", "run outside before any namespace exists"},
     {'Z', "final-hook", "TEXT", "run outside when all are ready"},
@@ -63,26 +70,9 @@ constexpr OptionRow kOptions[] = {
     {'v', "verbose", nullptr, "tell each step on stderr"},
 };
 
-constexpr std::string_view kItemOptions = "xXyYbeFQ";
-constexpr std::string_view kGlobalOptions = "ozZwINKdv";
-
-struct Scope {
-  char kind;
-  std::string_view keys;
-};
-constexpr Scope kScopes[] = {{'U', "MGPSOE"}, {'m', "R"},  {'n', "ls"}, {'T', "t"},
-                             {'i', "kq"},     {'u', "HD"}, {'C', "g"}};
-
-bool has_key(std::string_view keys, int key) {
-  return key < kLongOnly && keys.find(static_cast<char>(key)) != keys.npos;
-}
-
-bool fits(const MakeNsItem& item, int key) {
-  if (has_key(kItemOptions, key)) return true;
-  if (key == kSemaphores) return item.kind->letter == 'i';
-  return std::ranges::any_of(kScopes, [&](const Scope& scope) {
-    return scope.kind == item.kind->letter && has_key(scope.keys, key);
-  });
+const char* scope_of(const Given& given) {
+  const auto* const row = std::ranges::find(kOptions, given.key, &OptionRow::key);
+  return row == std::end(kOptions) ? nullptr : row->scope;
 }
 
 // --- words → items -------------------------------------------------------------------------------
@@ -285,14 +275,14 @@ Result<void> begin_item(const Given& given, const NsKind& kind, MakeNsRequest& r
 Result<void> take(const Given& given, MakeNsRequest& request) {
   const NsKind* kind = given.key < kLongOnly ? find_ns_kind(static_cast<char>(given.key)) : nullptr;
   if (kind != nullptr) return begin_item(given, *kind, request);
-  if (has_key(kGlobalOptions, given.key)) return take_global(given, request);
+  if (scope_of(given) == nullptr) return take_global(given, request);
   if (request.items.empty())
     return make_error(Kind::InvalidSpec, "%s before any item", given.word.c_str());
   MakeNsItem& item = request.items.back();
-  if (!fits(item, given.key))
+  if (!goes_with(kOptions, given.key, item.kind->letter))
     return make_error(Kind::InvalidSpec, "%s does not go with item -%c", given.word.c_str(),
                       item.kind->letter);
-  return has_key(kItemOptions, given.key) ? take_common(given, item) : take_special(given, item);
+  return scope_of(given) == kAnyItem ? take_common(given, item) : take_special(given, item);
 }
 
 Result<void> check(const MakeNsRequest& request) {

@@ -32,30 +32,38 @@ constexpr OptionRow kOptions[] = {
     {'w', "write", "TARGET", "operation: create or replace a file, contents by -d or -b"},
     {'c', "chdir", "DIR", "operation: change the working directory of what follows"},
     {'S', "shell", "COMMAND", "operation: run COMMAND with /bin/sh -c"},
-    {'s', "source", "TEXT", "m: what is mounted; l: contents", "/dev/null"},
-    {'t', "type", "TYPE", "m: type of the file system", "none"},
-    {'O', "flags", "LETTERS", "m, u, D: flags by letter", "none"},
-    {'F', "flag", "N", "m, u, D: flag by the number of its bit, 0 to 31"},
-    {'o', "data", "TEXT", "m: the file system's own options", "none"},
-    {kParameter, "param", "KEY=VALUE", "m: one more of them, alone: VALUE may have commas"},
-    {kParameterFd, "param-fd", "KEY=SPEC", "m: one that is a descriptor: N, /VAR, :VAR or =PATH"},
-    {kParameterPath, "param-path", "KEY=PATH", "m: one that is a file, found by the kernel"},
-    {kParameterBinary, "param-binary", "KEY=SPEC", "m: one that is bytes, read from a descriptor"},
-    {'E', "make-directory", nullptr, "m: create TARGET as a directory if missing"},
-    {'f', "make-file", nullptr, "m: create TARGET as an empty node if missing"},
-    {'p', "parents", nullptr, "m, D: create missing directories on the way, 0755"},
-    {'x', "exclusive", nullptr, "m with -E or -f, w: an existing TARGET is an error"},
-    {'r', "remount", nullptr, "m: then remount with the same flags"},
-    {'K', "follow-source", nullptr, "m: links in the source are fine"},
-    {'k', "follow-target", nullptr, "links in TARGET are fine"},
-    {'e', "tolerate", nullptr, "go on if this operation fails; given twice, if a check fails too"},
-    {'y', "sync", nullptr, "sync afterwards"},
-    {'M', "mode", "OCTAL", "D, w: the mode of what is created", "0700, w: 0644"},
-    {'d', "text", "TEXT", "w: contents, as they are"},
-    {'b', "escaped", "TEXT", "w: contents, with \\n \\t \\r \\0 \\\\ \\xHH \\ooo"},
-    {'a', "append", nullptr, "w: append to the file"},
-    {kIdMap, "idmap", "MAPS|FILE", "m of a bind: uids=IN-OUT-COUNT;gids=..., or a user namespace"},
-    {kUnlessMounted, "unless-mounted", nullptr, "m: do nothing if TARGET is a mount point"},
+    {'s', "source", "TEXT", "m: what is mounted; l: contents", "/dev/null", "ml"},
+    {'t', "type", "TYPE", "m: type of the file system", "none", "m"},
+    {'O', "flags", "LETTERS", "m, u, D: flags by letter", "none", "muD"},
+    {'F', "flag", "N", "m, u, D: flag by the number of its bit, 0 to 31", nullptr, "muD"},
+    {'o', "data", "TEXT", "m: the file system's own options", "none", "m"},
+    {kParameter, "param", "KEY=VALUE", "m: one more of them, alone: VALUE may have commas", nullptr,
+     "m"},
+    {kParameterFd, "param-fd", "KEY=SPEC", "m: one that is a descriptor: N, /VAR, :VAR or =PATH",
+     nullptr, "m"},
+    {kParameterPath, "param-path", "KEY=PATH", "m: one that is a file, found by the kernel",
+     nullptr, "m"},
+    {kParameterBinary, "param-binary", "KEY=SPEC", "m: one that is bytes, read from a descriptor",
+     nullptr, "m"},
+    {'E', "make-directory", nullptr, "m: create TARGET as a directory if missing", nullptr, "m"},
+    {'f', "make-file", nullptr, "m: create TARGET as an empty node if missing", nullptr, "m"},
+    {'p', "parents", nullptr, "m, D: create missing directories on the way, 0755", nullptr, "mD"},
+    {'x', "exclusive", nullptr, "m with -E or -f, w: an existing TARGET is an error", nullptr,
+     "mw"},
+    {'r', "remount", nullptr, "m: then remount with the same flags", nullptr, "m"},
+    {'K', "follow-source", nullptr, "m: links in the source are fine", nullptr, "m"},
+    {'k', "follow-target", nullptr, "links in TARGET are fine", nullptr, "muDlwcS"},
+    {'e', "tolerate", nullptr, "go on if this operation fails; given twice, if a check fails too",
+     nullptr, "muDlwcS"},
+    {'y', "sync", nullptr, "sync afterwards", nullptr, "muDlwcS"},
+    {'M', "mode", "OCTAL", "D, w: the mode of what is created", "0700, w: 0644", "Dw"},
+    {'d', "text", "TEXT", "w: contents, as they are", nullptr, "w"},
+    {'b', "escaped", "TEXT", "w: contents, with \\n \\t \\r \\0 \\\\ \\xHH \\ooo", nullptr, "w"},
+    {'a', "append", nullptr, "w: append to the file", nullptr, "w"},
+    {kIdMap, "idmap", "MAPS|FILE", "m of a bind: uids=IN-OUT-COUNT;gids=..., or a user namespace",
+     nullptr, "m"},
+    {kUnlessMounted, "unless-mounted", nullptr, "m: do nothing if TARGET is a mount point", nullptr,
+     "m"},
     {kRollback, "rollback", nullptr, "if anything fails, undo what was made"},
     {kItems, "items", "FILE", "more words, quoted as for a shell, any number a line"},
 };
@@ -76,44 +84,6 @@ constexpr Letter kMountLetters[] = {
 constexpr Letter kUnmountLetters[] = {
     {'f', MNT_FORCE}, {'l', MNT_DETACH}, {'n', UMOUNT_NOFOLLOW}, {'x', MNT_EXPIRE}};
 constexpr Letter kDirectoryLetters[] = {{'e', kMayExist}};
-
-struct Scope {
-  int key;
-  std::string_view operations;
-};
-constexpr Scope kScopes[] = {
-    {'s', "ml"},
-    {'t', "m"},
-    {'O', "muD"},
-    {'F', "muD"},
-    {'o', "m"},
-    {'E', "m"},
-    {'f', "m"},
-    {'p', "mD"},
-    {'x', "mw"},
-    {'r', "m"},
-    {'K', "m"},
-    {'k', kOperations},
-    {'M', "Dw"},
-    {'d', "w"},
-    {'b', "w"},
-    {'a', "w"},
-    {'e', kOperations},
-    {'y', kOperations},
-    {kIdMap, "m"},
-    {kUnlessMounted, "m"},
-    {kParameter, "m"},
-    {kParameterFd, "m"},
-    {kParameterPath, "m"},
-    {kParameterBinary, "m"},
-};
-
-bool has_scope(int key, int operation) {
-  for (const Scope& scope : kScopes)
-    if (scope.key == key)
-      return scope.operations.find(static_cast<char>(operation)) != scope.operations.npos;
-  return false;
-}
 
 std::span<const Letter> letters_of(int operation) {
   if (operation == 'm') return kMountLetters;
@@ -243,7 +213,7 @@ Result<void> add_items(const Parsed& parsed, int depth, std::vector<MountItem>& 
     }
     if (items.empty())
       return make_error(Kind::InvalidSpec, "%s before any operation", given.word.c_str());
-    if (!has_scope(given.key, items.back().operation))
+    if (!goes_with(kOptions, given.key, static_cast<char>(items.back().operation)))
       return make_error(Kind::InvalidSpec, "%s does not go with operation -%c", given.word.c_str(),
                         items.back().operation);
     TRY(modify(given, items.back()));

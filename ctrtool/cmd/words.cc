@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "ctrtool/cmd/build.h"
 #include "ctrtool/cmd/fd_table.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/file.h"
@@ -140,15 +142,40 @@ class Parser {
   Parsed parsed_;
 };
 
-std::string rows_text(std::span<const OptionRow> rows) {
+std::string bold(const std::string& text, const HelpStyle& style) {
+  return style.bold ? "\033[1m" + text + "\033[0m" : text;
+}
+
+// Words of `text` in lines that start at `column` and end before `width`; the first line's start is
+// there already.
+std::string wrapped(std::string_view text, std::size_t column, std::size_t width) {
+  std::string out;
+  std::size_t at = column;
+  for (const std::string_view word : split(text, ' ')) {
+    if (at > column && at + 1 + word.size() > width) {
+      out += "\n" + std::string(column, ' ');
+      at = column;
+    } else if (at > column) {
+      out += ' ';
+      ++at;
+    }
+    out += word;
+    at += word.size();
+  }
+  return out + "\n";
+}
+
+std::string rows_text(std::span<const OptionRow> rows, const HelpStyle& style) {
   constexpr std::size_t kColumn = 30;
   std::string text;
   for (const OptionRow& row : rows) {
-    std::string line = "  " + option_head(row);
-    line += line.size() < kColumn ? std::string(kColumn - line.size(), ' ') : "  ";
-    line += row.help;
-    if (row.initial != nullptr) line += strf(" (default: %s)", row.initial);
-    text += line + "\n";
+    const std::string head = option_head(row);
+    const std::size_t end = 2 + head.size();
+    text += "  " + bold(head, style);
+    text += end < kColumn ? std::string(kColumn - end, ' ') : "\n" + std::string(kColumn, ' ');
+    std::string help = row.help;
+    if (row.initial != nullptr) help += strf(" (default: %s)", row.initial);
+    text += wrapped(help, kColumn, style.width);
   }
   return text;
 }
@@ -201,15 +228,21 @@ std::string option_head(const OptionRow& row) {
   return head;
 }
 
-std::string help_text(const Manual& manual) {
+bool goes_with(std::span<const OptionRow> rows, int key, char item) {
+  const auto row = std::ranges::find(rows, key, &OptionRow::key);
+  return row != rows.end() && row->scope != nullptr &&
+         std::string_view(row->scope).find(item) != std::string_view::npos;
+}
+
+std::string help_text(const Manual& manual, const HelpStyle& style) {
   std::string text;
   for (const std::string_view line : split(manual.synopsis, '\n'))
     text += strf("%s ctrtool %s %s\n", text.empty() ? "Usage:" : "      ", manual.name,
                  std::string(line).c_str());
-  text += strf("\n%s\n\nOptions:\n", manual.purpose);
-  text += rows_text(manual.options) + rows_text(kCommonRows);
-  text += "\nExit codes:\n" + indented(manual.exit_codes);
-  text += "\nExamples:\n" + indented(manual.examples);
+  text += strf("\n%s\n\n", manual.purpose) + bold("Options:", style) + "\n";
+  text += rows_text(manual.options, style) + rows_text(kCommonRows, style);
+  text += "\n" + bold("Exit codes:", style) + "\n" + indented(manual.exit_codes);
+  text += "\n" + bold("Examples:", style) + "\n" + indented(manual.examples);
   return text;
 }
 
@@ -224,7 +257,7 @@ int run_applet(const Manual& manual, const Words& argv,
       return manual.usage_status;
     }
     if (parsed->help) return answer(manual, help_text(manual));
-    if (parsed->version) return answer(manual, "ctrtool version " OCICTR_VERSION "\n");
+    if (parsed->version) return answer(manual, build_text());
     Result<Ending> done = body(*parsed);
     if (!done.ok()) return fail(manual, done.error());
     ending = std::move(*done);

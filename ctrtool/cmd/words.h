@@ -39,7 +39,10 @@ struct OptionRow {
                          // left out, and comes after '=' only
   const char* help;
   const char* initial = nullptr;  // the default
+  const char* scope = nullptr;    // letters of the items that it may follow, where there are items
 };
+// Whether this option may follow an item of this letter.
+bool goes_with(std::span<const OptionRow> rows, int key, char item);
 
 enum class Order : std::uint8_t {
   Stop,     // the first bare word ends the options: it is the program's name
@@ -78,7 +81,11 @@ struct Parsed {
 // and with '=', "--". Errors are Kind::InvalidSpec. After --help nothing more is looked at.
 Result<Parsed> parse_words(const Manual& manual, const Words& argv);
 
-std::string help_text(const Manual& manual);
+struct HelpStyle {
+  std::size_t width = 80;
+  bool bold = false;
+};
+std::string help_text(const Manual& manual, const HelpStyle& style = {});
 // "-b, --bundle DIR"
 std::string option_head(const OptionRow& row);
 

@@ -195,4 +195,69 @@ NS_TEST(NativeSetFds, OthersMayStay) {
   EXPECT_EQ(shell("$C set_fds -m 1:1 -f 3x -- true").status, 1);
 }
 
+NS_TEST(NativeHelp, Example3UnknownNamesGetAListOnStderr) {
+  const Outcome unknown = shell("$C help ns_open_fil");
+  EXPECT_EQ(unknown.status, 1);
+  EXPECT_EQ(unknown.out, "");
+  EXPECT_THAT(unknown.err, HasSubstr("did you mean ns_open_file?"));
+  EXPECT_THAT(unknown.err, HasSubstr("Usage: ctrtool APPLET"));
+  EXPECT_THAT(unknown.err, HasSubstr("\n  unlock "));
+}
+
+NS_TEST(NativeHelp, OptionsSayWhatThisBinaryIs) {
+  const std::string build = shell("$C --version").out;
+  EXPECT_THAT(build, testing::MatchesRegex("ctrtool version [0-9.]+ \\((static|dynamic), "
+                                           "[a-z0-9_]+(; commit [0-9a-f]+ of [-0-9]+)?\\)\n"));
+  for (const char* words : {"help -v", "help --version", "set_fds --version"})
+    EXPECT_EQ(shell("$C " + std::string(words)).out, build) << words;
+}
+
+NS_TEST(NativeHelp, OptionsTopicsOfItsDocument) {
+  for (const char* topic : {"specs", "caps", "signals", "rlimits", "sockets", "open-flags", "ops",
+                            "registers", "chaining", "exit-codes", "environment", "examples"}) {
+    const Outcome text = shell("$C help " + std::string(topic));
+    EXPECT_EQ(text.status, 0) << topic << text.err;
+    EXPECT_GT(text.out.size(), 60U) << topic;
+    EXPECT_THAT(shell("$C help").out, HasSubstr(std::string(" ") + topic)) << topic;
+  }
+  // Each word that the topics name is one: a bad one would be a mistake of usage.
+  const Outcome bad = shell(
+      "cd /tmp; words() { $C help $1 | sed -n \"/^$2/{n;p}\"; }; try() { $C ns_open_file \"$@\" -q "
+      "2>/dev/null; test $? != 1 || echo \"$@\"; }; "
+      "for w in $(words sockets Families) odd; do try -n -d $w; done; "
+      "for w in $(words sockets Types) odd; do try -n -d unix -t $w; done; "
+      "for w in $(words sockets Protocols) odd; do try -n -p $w; done; "
+      "for w in $(words open-flags Flags) odd; do try -m -O $w; done; "
+      "for w in $(words open-flags How) odd; do try -m -R $w; done; "
+      "for w in $($C help ops | sed -n 's/^  [a-zA-Z]  //p' | sed 's/   .*//'); do $C ns_open_file "
+      "-I $w -q 2>&1 | grep unknown; done");
+  EXPECT_EQ(bad.out, "-n -d odd\n-n -d unix -t odd\n-n -p odd\n-m -O odd\n-m -R odd\n") << bad.err;
+}
+
+NS_TEST(NativeHelp, OptionsJsonHasScopesAndVariables) {
+  const Outcome json = shell(
+      "$C help -j | jq -r '.[] | select(.name == \"make_ns\") | (.options[] | select(.long == "
+      "\"loopback\") | .scope), (.environment | map(.name) | .[0])'");
+  EXPECT_EQ(json.out, "n\nCTRTOOL_MAKE_NS_FD_<n>\n") << json.err;
+  EXPECT_THAT(shell("$C help -o mount_seq").out, HasSubstr("-M\t--mode\tOCTAL\tDw\n"));
+  EXPECT_THAT(shell("$C help -o mount_seq").out, HasSubstr("-m\t--mount\tTARGET\t\n"));
+}
+
+NS_TEST(NativeHelp, RulesOfWidthAndColour) {
+  const auto longest = [](const std::string& words) {
+    return std::stoi(shell(words + " | tr -d '\\r' | awk '{ if (length > n) n = length } END { "
+                                   "print n }'")
+                         .out);
+  };
+  const std::string options = "sed -n '/^Options:/,/^Exit/p'";
+  EXPECT_LE(longest("$C help ns_open_file | " + options), 80);
+  EXPECT_LE(longest("COLUMNS=200 $C help ns_open_file | " + options), 80) << "not a terminal";
+  EXPECT_LE(longest("$C tty_proxy -w 60 $C help env </dev/null | " + options), 60);
+  const int wide = longest("$C tty_proxy -w 150 $C help ns_open_file </dev/null | " + options);
+  EXPECT_GT(wide, 100);
+  EXPECT_LE(wide, 150);
+  EXPECT_THAT(shell("$C help --color env").out, HasSubstr("\033[1mOptions:\033[0m\n"));
+  EXPECT_EQ(shell("$C help --color env | sed 's/\033\\[[01]m//g'").out, shell("$C help env").out);
+}
+
 }  // namespace

@@ -571,12 +571,24 @@ Result<SocketOption> parse_socket_option(std::string_view text, int family) {
   return option;
 }
 
-std::string socket_option_names() {
-  std::string names;
-  for (const OptionName& row : kOptions)
-    names += (names.empty() ? "" : " ") + std::string(row.name);
-  return names;
+namespace {
+
+template <typename Row, std::size_t N>
+std::string names_of(const Row (&rows)[N]) {
+  std::vector<std::string> names;
+  for (const Row& row : rows) names.emplace_back(row.name);
+  return join(names, " ");
 }
+
+}  // namespace
+
+std::string socket_domain_names() { return names_of(kDomains); }
+
+std::string socket_type_names() { return names_of(kTypes); }
+
+std::string socket_protocol_names() { return names_of(kProtocols); }
+
+std::string socket_option_names() { return names_of(kOptions); }
 
 Result<SocketOption> parse_numeric_option(std::string_view text) {
   const std::size_t first = text.find(',');

@@ -47,7 +47,13 @@ Result<SocketAddress> parse_any_address(std::string_view text, PortOf port_of = 
 
 // NAME or NAME=VALUE, for a socket of this family.
 Result<SocketOption> parse_socket_option(std::string_view text, int family);
-std::string socket_option_names();  // for help texts
+
+// All that is known, for help texts.
+std::string socket_domain_names();
+std::string socket_type_names();
+std::string socket_protocol_names();
+std::string socket_option_names();
+
 // LEVEL,NAME,VALUE: numbers, the level also socket, ip, ipv6, tcp, udp, packet, netlink, vsock; the
 // value a number, or bytes as x:HEX, or text as s:TEXT.
 Result<SocketOption> parse_numeric_option(std::string_view text);

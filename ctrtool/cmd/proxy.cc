@@ -50,13 +50,17 @@ class Line {
   }
 
   void close() {
+    if (open()) failure_ = pump_->failure();
     pump_.reset();
     ours_.reset();
   }
+  // What has ended it, if that was no end.
+  const std::optional<Error>& failure() const { return open() ? pump_->failure() : failure_; }
 
  private:
   UniqueFd ours_;
   std::optional<Pump> pump_;
+  std::optional<Error> failure_;
 };
 
 // What the caller and the program have between them.
@@ -76,19 +80,10 @@ Result<void> give(BorrowedFd end, const ProxyRequest& request) {
 }
 
 Result<void> open_terminal(const ProxyRequest& request, ProxyLinks& links, ProxyEnds& ends) {
-  UniqueFd master = TRY(sys::open(request.ptmx, O_RDWR | O_NOCTTY));
-  TRY(sys::unlock_pty(master));
-  ends.in = TRY(sys::pty_peer(master));
-  winsize size = request.size;
-  if (const Result<winsize> ours = sys::get_window_size(kStdin); ours.ok()) {
-    if (size.ws_col == 0) size.ws_col = ours->ws_col;
-    if (size.ws_row == 0) size.ws_row = ours->ws_row;
-  }
-  TRY(sys::set_window_size(master, size));
-  TRY(give(ends.in, request));
-  if (request.mode.has_value()) TRY(sys::fchmod(ends.in, *request.mode));
-  links.own.push_back(master);
-  links.terminal = TRY(TerminalRelay::open(kStdin, kStdout, std::move(master)));
+  ProxyTerminal terminal = TRY(make_terminal(request));
+  ends.in = std::move(terminal.peer);
+  links.own.push_back(terminal.master);
+  links.terminal = TRY(TerminalRelay::open(kStdin, kStdout, std::move(terminal.master)));
   return {};
 }
 
@@ -113,12 +108,8 @@ Result<void> open_pipes(const ProxyRequest& request, ProxyLinks& links, ProxyEnd
   return open_output(kStdout, request, links, links.out, ends.out);
 }
 
-// Appended to. Never waited for: a FIFO without a reader is an error.
-Result<void> open_transcript(const std::string& path, ProxyLinks& links) {
-  constexpr mode_t kMode = 0600;
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK;
-  UniqueFd file = TRY_CTX(sys::open(path, kFlags, kMode), "transcript");
-  links.transcript.emplace(std::move(file));
+Result<void> record(const std::string& path, ProxyLinks& links) {
+  links.transcript = TRY(open_transcript(path));
   Transcript* transcript = &*links.transcript;
   if (links.terminal.has_value()) links.terminal->record(transcript);
   if (links.out.has_value()) links.out->record(transcript);
@@ -127,6 +118,29 @@ Result<void> open_transcript(const std::string& path, ProxyLinks& links) {
 }
 
 }  // namespace
+
+Result<ProxyTerminal> make_terminal(const ProxyRequest& request) {
+  ProxyTerminal terminal;
+  terminal.master = TRY(sys::open(request.ptmx, O_RDWR | O_NOCTTY));
+  TRY(sys::unlock_pty(terminal.master));
+  terminal.peer = TRY(sys::pty_peer(terminal.master));
+  winsize size = request.size;
+  if (const Result<winsize> ours = sys::get_window_size(kStdin); ours.ok()) {
+    if (size.ws_col == 0) size.ws_col = ours->ws_col;
+    if (size.ws_row == 0) size.ws_row = ours->ws_row;
+  }
+  TRY(sys::set_window_size(terminal.master, size));
+  TRY(give(terminal.peer, request));
+  if (request.mode.has_value()) TRY(sys::fchmod(terminal.peer, *request.mode));
+  return terminal;
+}
+
+Result<Transcript> open_transcript(const std::string& path) {
+  constexpr mode_t kMode = 0600;
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK;
+  UniqueFd file = TRY_CTX(sys::open(path, kFlags, kMode), "transcript");
+  return Transcript(std::move(file));
+}
 
 struct Proxy::Links : ProxyLinks {};
 
@@ -138,6 +152,7 @@ class Proxy::Loop {
 
   Result<int> run() {
     while (!finished()) TRY(wait());
+    report_failures();
     if (links_.transcript.has_value() && links_.transcript->failure().has_value())
       complain(request_.name,
                "the transcript is incomplete: " + links_.transcript->failure()->message);
@@ -149,6 +164,21 @@ class Proxy::Loop {
     if (!status_.has_value()) return false;
     if (links_.terminal.has_value() && !links_.terminal->finished()) return false;
     return !is_open(links_.out) && !is_open(links_.err);
+  }
+
+  // A user who hangs up is nothing to talk about; a connection that broke is.
+  void report_failures() const {
+    const auto report = [this](const char* what, const std::optional<Error>& failure) {
+      if (failure.has_value())
+        complain(request_.name, std::string(what) + " broke off: " + failure->message);
+    };
+    if (links_.terminal.has_value()) {
+      report("input", links_.terminal->input_failure());
+      report("output", links_.terminal->output_failure());
+    }
+    if (links_.in.has_value()) report("input", links_.in->failure());
+    if (links_.out.has_value()) report("output", links_.out->failure());
+    if (links_.err.has_value()) report("error output", links_.err->failure());
   }
 
   static bool is_open(const std::optional<Line>& line) { return line.has_value() && line->open(); }
@@ -248,7 +278,7 @@ Result<Proxy> Proxy::open(const ProxyRequest& request, ProxyEnds& ends) {
     TRY(open_terminal(request, *links, ends));
   }
   if (request.own_stderr) TRY(open_output(kStderr, request, *links, links->err, ends.err));
-  if (request.transcript.has_value()) TRY(open_transcript(*request.transcript, *links));
+  if (request.transcript.has_value()) TRY(record(*request.transcript, *links));
   return Proxy(std::move(links), request);
 }
 

@@ -13,6 +13,7 @@
 
 #include "ctrtool/core/base/fd.h"
 #include "ctrtool/core/base/result.h"
+#include "ctrtool/core/kit/relay.h"
 
 namespace ctr {
 
@@ -29,6 +30,15 @@ struct ProxyRequest {
   std::optional<std::string> transcript{};  // a file that gets all that the program writes, too
   std::string name;                         // of the applet, for messages
 };
+
+// As the request wants it; the size that is 0 is that of standard input.
+struct ProxyTerminal {
+  UniqueFd master;
+  UniqueFd peer;
+};
+Result<ProxyTerminal> make_terminal(const ProxyRequest& request);
+// Appended to. Never waited for: a FIFO without a reader is an error.
+Result<Transcript> open_transcript(const std::string& path);
 
 // The program's ends; to be closed here once it runs.
 struct ProxyEnds {

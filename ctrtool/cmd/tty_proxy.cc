@@ -12,9 +12,11 @@
 #include "ctrtool/cmd/all.h"
 #include "ctrtool/cmd/proxy.h"
 #include "ctrtool/cmd/spawn.h"
+#include "ctrtool/cmd/tty_session.h"
 #include "ctrtool/cmd/words.h"
 #include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/process.h"
 
 namespace ctr {
@@ -28,7 +30,11 @@ enum Long : int {
   kMode,
   kIdle,
   kTranscript,
-  kCloseFds
+  kCloseFds,
+  kSession,
+  kDetached,
+  kAttach,
+  kDetachKey,
 };
 
 constexpr OptionRow kOptions[] = {
@@ -46,7 +52,13 @@ constexpr OptionRow kOptions[] = {
     {kIdle, "idle-timeout", "SECONDS", "hang up after so long without a byte", "never"},
     {kTranscript, "transcript", "FILE", "append all that the program writes to it"},
     {kCloseFds, "close-fds", nullptr, "the program inherits nothing but 0, 1 and 2"},
+    {kSession, "session", "PATH", "the program and its terminal outlive us; a socket to attach to"},
+    {kDetached, "detached", nullptr, "with --session: only start it"},
+    {kAttach, "attach", "PATH", "without PROGRAM: become the user of that session"},
+    {kDetachKey, "detach-key", "KEY", "what leaves a session: a character, ^X, or none", "^\\"},
 };
+
+constexpr char kDefaultKey = '\x1c';  // control and backslash
 
 struct Request {
   ProxyRequest proxy{.name = "tty_proxy"};
@@ -54,6 +66,11 @@ struct Request {
   bool size_from_env = false;
   bool close_others = false;
   std::optional<std::string> term{};
+  std::string session{};
+  std::string attach{};
+  bool detached = false;
+  std::optional<char> detach_key = kDefaultKey;
+  bool names_key = false;
 };
 
 Result<void> take_owner(const Given& given, Request& request) {
@@ -61,6 +78,22 @@ Result<void> take_owner(const Given& given, Request& request) {
   if (parts.empty() || parts.size() > 2) return usage_error(given, "not UID[:GID]");
   request.proxy.uid = TRY_CTX(parse_id(parts[0]), "%s", given.word.c_str());
   if (parts.size() == 2) request.proxy.gid = TRY_CTX(parse_id(parts[1]), "%s", given.word.c_str());
+  return {};
+}
+
+// "^X" as terminals show control characters.
+Result<void> take_key(const Given& given, Request& request) {
+  constexpr char kControl = 0x1f;
+  const std::string& text = given.value;
+  request.names_key = true;
+  request.detach_key.reset();
+  if (text == "none") return {};
+  if (text.size() == 1)
+    request.detach_key = text[0];
+  else if (text.size() == 2 && text[0] == '^' && text[1] >= '@' && text[1] <= '~')
+    request.detach_key = static_cast<char>(text[1] & kControl);
+  else
+    return usage_error(given, "not a character, ^X or none");
   return {};
 }
 
@@ -111,6 +144,17 @@ Result<void> take(const Given& given, Request& request) {
     case kCloseFds:
       request.close_others = true;
       break;
+    case kSession:
+      request.session = given.value;
+      break;
+    case kDetached:
+      request.detached = true;
+      break;
+    case kAttach:
+      request.attach = given.value;
+      break;
+    case kDetachKey:
+      return take_key(given, request);
     default:
       break;
   }
@@ -125,6 +169,33 @@ Result<void> size_from_env(const char* variable, unsigned short& size) {
   return {};
 }
 
+Ending not_started(const Error& error) {
+  complain("tty_proxy", error.message);
+  const bool missing = error.code == ENOENT || error.code == ENOTDIR;
+  return Ending{.status = missing ? kExitNotFound : kExitNotExecutable};
+}
+
+Result<Ending> attach(const Request& request, const std::string& path, BorrowedFd signals) {
+  const int status = TRY(attach_session(path, request.detach_key, signals, "tty_proxy"));
+  return Ending{.status = status};
+}
+
+Result<Ending> start_session(const Request& request, const Words& program, BorrowedFd signals,
+                             const sigset_t& mask) {
+  HoldRequest hold{.path = request.session,
+                   .terminal = request.proxy,
+                   .program = program,
+                   .controlling = request.controlling,
+                   .close_others = request.close_others,
+                   .mask = mask};
+  // The holder is going to be elsewhere.
+  const std::string here = TRY(sys::getcwd());
+  if (!hold.path.starts_with('/')) hold.path = here + "/" + hold.path;
+  const std::optional<Error> failure = TRY(hold_session(hold));
+  if (failure.has_value()) return not_started(*failure);
+  return request.detached ? Result<Ending>(Ending{}) : attach(request, hold.path, signals);
+}
+
 Result<Ending> relay(const Request& request, const Words& program, BorrowedFd signals,
                      const sigset_t& mask) {
   ProxyEnds ends;
@@ -137,22 +208,31 @@ Result<Ending> relay(const Request& request, const Words& program, BorrowedFd si
                                .session = controlling ? Session::NewWithTerminal : Session::New,
                                .close_others = request.close_others,
                                .mask = mask});
-  if (!child.ok()) {
-    complain("tty_proxy", child.error().message);
-    const int code = child.error().code;
-    const bool missing = code == ENOENT || code == ENOTDIR;
-    return Ending{.status = missing ? kExitNotFound : kExitNotExecutable};
-  }
+  if (!child.ok()) return not_started(child.error());
   ends = ProxyEnds{};
   const int status = TRY(proxy.run(child->pid, child->pidfd, signals));
   return Ending{.status = status};
+}
+
+Result<void> check(const Request& request, const Words& program) {
+  const auto wrong = [](const char* why) { return make_error(Kind::InvalidSpec, "%s", why); };
+  const bool session = !request.session.empty();
+  const bool attach = !request.attach.empty();
+  if (attach && (session || !program.empty())) return wrong("--attach is without PROGRAM");
+  if (!attach && program.empty()) return wrong("PROGRAM is missing");
+  if (session && (request.proxy.pipes || request.proxy.own_stderr))
+    return wrong("a session has a terminal and no pipes");
+  if (request.detached && !session) return wrong("--detached needs --session");
+  if (request.names_key && !session && !attach)
+    return wrong("--detach-key needs --session or --attach");
+  return {};
 }
 
 // All signals wait until there is somebody to pass them to; ours is the terminal's restoration.
 Result<Ending> run(const Parsed& parsed) {
   Request request;
   for (const Given& given : parsed.options) TRY(take(given, request));
-  if (parsed.words.empty()) return make_error(Kind::InvalidSpec, "PROGRAM is missing");
+  TRY(check(request, parsed.words));
   if (request.size_from_env) {
     TRY(size_from_env("COLUMNS", request.proxy.size.ws_col));
     TRY(size_from_env("LINES", request.proxy.size.ws_row));
@@ -164,7 +244,10 @@ Result<Ending> run(const Parsed& parsed) {
   ::sigfillset(&all);
   const UniqueFd signals = TRY(sys::signalfd(all));
   const sigset_t before = TRY(sys::sigprocmask(SIG_SETMASK, all));
-  Result<Ending> done = relay(request, parsed.words, signals, before);
+  Result<Ending> done = !request.attach.empty() ? attach(request, request.attach, signals)
+                        : !request.session.empty()
+                            ? start_session(request, parsed.words, signals, before)
+                            : relay(request, parsed.words, signals, before);
   TRY(sys::sigprocmask(SIG_SETMASK, before));
   return done;
 }
@@ -173,18 +256,25 @@ Result<Ending> run(const Parsed& parsed) {
 
 const Manual kTtyProxyManual = {
     .name = "tty_proxy",
-    .synopsis = "[OPTIONS] [--] PROGRAM [ARG...]",
+    .synopsis = "[OPTIONS] [--] PROGRAM [ARG...]\n--attach PATH [--detach-key KEY]",
     .purpose =
         "Runs PROGRAM on a terminal of its own, or on pipes, and passes on bytes, the end\n"
-        "of input, signals and window sizes.",
+        "of input, signals and window sizes. A connection that breaks is reported; one that ends\n"
+        "or hangs up is not.\n"
+        "\n"
+        "With --session PROGRAM stays when its user presses the detach key, hangs up, or gets\n"
+        "SIGHUP or SIGTERM. It has one user at a time, the last to attach; without one its output\n"
+        "is dropped (--transcript keeps it). The session ends with PROGRAM, whose status its user\n"
+        "gets; a session's end of input is not PROGRAM's. Only its owner may attach.",
     .options = kOptions,
     .exit_codes =
-        "1     bad options\n125   a failure of our own\n"
+        "0     detached\n1     bad options\n125   a failure of our own\n"
         "126   PROGRAM cannot be executed\n127   PROGRAM was not found\n"
         "128+n PROGRAM was killed by signal n\nelse  PROGRAM's",
     .examples =
         "ctrtool tty_proxy -w 100 -h 30 stty size\n"
-        "ctrtool tty_proxy -p /srv/root/dev/pts/ptmx login",
+        "ctrtool tty_proxy -p /srv/root/dev/pts/ptmx login\n"
+        "ctrtool tty_proxy --session /run/me.sock sh; ctrtool tty_proxy --attach /run/me.sock",
 };
 
 int run_tty_proxy(const Words& argv) { return run_applet(kTtyProxyManual, argv, run); }

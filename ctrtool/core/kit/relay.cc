@@ -32,6 +32,9 @@ UniqueFd open_again(BorrowedFd fd) {
   return again.ok() ? std::move(again).value() : UniqueFd();
 }
 
+// EIO: a terminal without its other side; EPIPE: nobody reads any more.
+bool is_hang_up(const Error& error) { return error.code == EIO || error.code == EPIPE; }
+
 bool would_block(const Error& error) { return error.code == EAGAIN || error.code == EINTR; }
 
 }  // namespace
@@ -54,6 +57,7 @@ Pump::Moved Pump::fill() {
   if (ended_ || full()) return Moved::Nothing;
   const Result<std::size_t> got = sys::read(from_, buffer_.data() + end_, kSize - end_);
   if (!got.ok() && would_block(got.error())) return Moved::Nothing;
+  if (!got.ok() && !is_hang_up(got.error())) failure_ = got.error();
   if (!got.ok() || *got == 0) return Moved::Over;
   if (transcript_ != nullptr) transcript_->add({buffer_.data() + end_, *got});
   end_ += *got;
@@ -65,7 +69,9 @@ Pump::Moved Pump::drain() {
   if (empty()) return Moved::Nothing;
   const std::size_t size = std::min(end_ - begin_, own_to_.valid() ? kSize : kPiece);
   const Result<std::size_t> written = sys::write(to_, {buffer_.data() + begin_, size});
-  if (!written.ok()) return would_block(written.error()) ? Moved::Nothing : Moved::Over;
+  if (!written.ok() && would_block(written.error())) return Moved::Nothing;
+  if (!written.ok() && !is_hang_up(written.error())) failure_ = written.error();
+  if (!written.ok()) return Moved::Over;
   if (*written == 0) return Moved::Nothing;
   begin_ += *written;
   last_ = buffer_[begin_ - 1];

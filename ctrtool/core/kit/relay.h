@@ -48,6 +48,8 @@ class Pump {
   void discard() { begin_ = end_ = 0; }
   // The sink is gone. What comes is dropped, as by a closed terminal: the program must not block.
   void swallow();
+  // What has ended it, if that was neither an end nor somebody who hung up.
+  const std::optional<Error>& failure() const { return failure_; }
   bool ended() const { return ended_; }
   bool empty() const { return begin_ == end_; }
   bool full() const { return end_ == kSize; }
@@ -67,6 +69,7 @@ class Pump {
   bool ended_ = false;
   bool swallow_ = false;
   Transcript* transcript_ = nullptr;
+  std::optional<Error> failure_;
 };
 
 // input → terminal → output, until the program is gone and its last byte delivered.
@@ -86,6 +89,10 @@ class TerminalRelay {
   // From now on input is dropped and only what the terminal holds is delivered.
   void program_ended();
   bool finished() const { return program_ended_ && out_.finished(); }
+
+  // What broke the caller's side, as of a Pump.
+  const std::optional<Error>& input_failure() const { return in_.failure(); }
+  const std::optional<Error>& output_failure() const { return out_.failure(); }
 
   Result<void> copy_size(BorrowedFd tty) const;
 

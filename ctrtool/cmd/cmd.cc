@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
+#include <iterator>
 
 #include "ctrtool/cmd/all.h"
 #include "ctrtool/cmd/escapes.h"
@@ -135,6 +137,7 @@ Result<void> check_perms(BorrowedFd fd) {
   return {};
 }
 
+// No copy of the words stays but the applet's own, which go with the exec of a program.
 Result<void> read_source(const Settings& settings, const Given& source, Words& items) {
   const bool is_stdin = source.key == 'f' && source.value == "-";
   const std::string spec = is_stdin ? "0" : (source.key == 'f' ? "=" : "") + source.value;
@@ -148,7 +151,9 @@ Result<void> read_source(const Settings& settings, const Given& source, Words& i
       ::close(fd.fd().raw());
   }
   if (settings.unlink && source.key == 'f' && !is_stdin) TRY(sys::unlinkat(kCwd, source.value, 0));
-  return add_text(settings, text, from, items);
+  const Result<void> added = add_text(settings, text, from, items);
+  ::explicit_bzero(text.data(), text.size());
+  return added;
 }
 
 Result<Words> read_items(const Settings& settings, const Parsed& parsed) {
@@ -164,10 +169,10 @@ Result<Words> read_items(const Settings& settings, const Parsed& parsed) {
 }
 
 Result<Words> whole_vector(const Settings& settings, const Parsed& parsed) {
-  const Words items = TRY(read_items(settings, parsed));
+  Words items = TRY(read_items(settings, parsed));
   Words words = parsed.words;
   const auto at = settings.before && !words.empty() ? words.begin() + 1 : words.end();
-  words.insert(at, items.begin(), items.end());
+  words.insert(at, std::move_iterator(items.begin()), std::move_iterator(items.end()));
   if (words.empty()) return make_error(Kind::InvalidSpec, "an applet is missing");
   return words;
 }

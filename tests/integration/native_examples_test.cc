@@ -5,6 +5,7 @@
 
 #include "tests/support/applets.h"
 #include "tests/support/files.h"
+#include "tests/support/images.h"
 #include "tests/support/ns_test.h"
 
 namespace {
@@ -57,6 +58,20 @@ NS_TEST(NativeExamples, Part5TwoContainersWithDifferentMapsShareOneImage) {
   EXPECT_EQ(done.status, 0) << done.err;
   EXPECT_THAT(done.out, HasSubstr("100000"));
   EXPECT_THAT(done.out, HasSubstr("200000"));
+}
+
+NS_TEST(NativeExamples, Part5TwoContainersWithDifferentMapsShareOneSquashfs) {
+  ASSERT_EQ(shell(kImage).status, 0);
+  const std::string why = support::pack_image("squashfs", "/tmp/image", "/tmp/squashfs");
+  if (!why.empty()) GTEST_SKIP() << why;
+  const support::LoopDevice loop("/tmp/squashfs");
+  if (loop.path().empty()) GTEST_SKIP() << "this machine forbids loop devices";
+  const Outcome done = example("two containers with different ID maps sharing one image",
+                               "mount -t squashfs -o ro " + loop.path() + " /tmp/image; ", "");
+  EXPECT_EQ(done.status, 0) << done.err;
+  EXPECT_THAT(done.out, HasSubstr("100000"));
+  EXPECT_THAT(done.out, HasSubstr("200000"));
+  EXPECT_EQ(shell("stat -f -c %T /tmp/image; umount /tmp/image").out, "squashfs\n");
 }
 
 NS_TEST(NativeExamples, Part5NestedUnprivilegedContainers) {

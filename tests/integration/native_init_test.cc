@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // mini-init and mini-init2, by the numbered examples of their document: as pid 1 of a container.
-#include <gmock/gmock.h>
 
 #include <cstdlib>
 
-#include "tests/support/applets.h"
-#include "tests/support/files.h"
-#include "tests/support/ns_test.h"
+#include "tests/support/native.h"
 
+namespace native {
 namespace {
-
-using support::Outcome;
-using support::shell;
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 Outcome init(const std::string& words) {
   return shell("L=\"$C launcher -w -mpt --\"; B=$C; " + words);
@@ -202,3 +195,4 @@ NS_TEST(NativeMiniInit, OptionsStdioOrderAndScripts) {
 }
 
 }  // namespace
+}  // namespace native

@@ -257,4 +257,11 @@ NS_TEST(NativeLauncherOptions, ImproveDeathWithTheLauncher) {
   EXPECT_EQ(shell("$C launcher -w --pdeathsig KILL -- /no/such").status, 127);
 }
 
+NS_TEST(NativeLauncherOptions, ImproveNetworkIsAnotherNameOfNet) {
+  for (const char* word : {"--network", "--net", "-n"})
+    EXPECT_NE(shell("$C launcher -w " + std::string(word) + " -- readlink /proc/self/ns/net").out,
+              shell("readlink /proc/self/ns/net").out)
+        << word;
+}
+
 }  // namespace

@@ -1,33 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // make_ns, by the numbered examples and rules of its document.
-#include <gmock/gmock.h>
 
-#include "tests/support/applets.h"
-#include "tests/support/files.h"
-#include "tests/support/ns_test.h"
+#include "ctrtool/core/kit/cgroup_layout.h"
+#include "tests/support/bundle.h"
+#include "tests/support/native.h"
 
+namespace native {
 namespace {
-
-using support::Outcome;
-using support::shell;
-using ::testing::HasSubstr;
-using ::testing::MatchesRegex;
-using ::testing::Not;
-
-// As an ordinary user: $U runs a command as uid 1000, $C is a copy that he can see.
-Outcome user_shell(const std::string& text) {
-  return shell(
-      "mkdir -p /tmp/bin; cp $C /tmp/bin/ctrtool; C=/tmp/bin/ctrtool; chmod 755 /tmp /tmp/bin; "
-      "U='setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all --bounding-set=-all'; " +
-      text);
-}
 
 NS_TEST(NativeMakeNs, Example1UnprivilegedNetworkNamespace) {
   const Outcome links = user_shell(
       "$U $C make_ns -U -n sh -c 'readlink /proc/self/fd/$CTRTOOL_MAKE_NS_NET_FD "
       "/proc/self/ns/net; "
       "ps -o args= --ppid $$ | grep -v ps'");
-  const std::vector<std::string> lines = support::lines_of(links.out);
+  const std::vector<std::string> lines = lines_of(links.out);
   ASSERT_EQ(lines.size(), 2U) << links.out << links.err;
   EXPECT_THAT(lines[0], MatchesRegex("net:\\[[0-9]+\\]"));
   EXPECT_THAT(lines[1], MatchesRegex("net:\\[[0-9]+\\]"));
@@ -141,7 +127,7 @@ NS_TEST(NativeMakeNs, HooksKnowWhatIsThere) {
   const Outcome same = shell(
       "$C make_ns -u -x 'echo $1; readlink /proc/self/fd/$2/ns/uts /proc/self/fd/$3' -y 'echo $1' "
       "true");
-  const std::vector<std::string> lines = support::lines_of(same.out);
+  const std::vector<std::string> lines = lines_of(same.out);
   ASSERT_EQ(lines.size(), 4U) << same.err;
   EXPECT_EQ(lines[0], lines[3]);
   EXPECT_EQ(lines[1], lines[2]);
@@ -198,7 +184,7 @@ NS_TEST(NativeMakeNs, EntersAUserNamespaceInsteadOfMakingOne) {
   const Outcome entered = user_shell(
       "$U $C make_ns -U :make_ns -U -E /CTRTOOL_MAKE_NS_FD_0 -n -y 'id -u; readlink "
       "/proc/self/ns/user' sh -c 'readlink /proc/self/fd/$CTRTOOL_MAKE_NS_FD_0'");
-  const std::vector<std::string> lines = support::lines_of(entered.out);
+  const std::vector<std::string> lines = lines_of(entered.out);
   ASSERT_EQ(lines.size(), 3U) << entered.out << entered.err;
   EXPECT_EQ(lines[0], "0");
   EXPECT_EQ(lines[1], lines[2]);
@@ -237,4 +223,32 @@ NS_TEST(NativeMakeNs, LeavesNoDescriptorButItsExports) {
   EXPECT_EQ(std::stoi(fds.out), std::stoi(none.out) + 3) << fds.out << fds.err;
 }
 
+NS_TEST(NativeMakeNs, CgroupDirectoriesBecomeTheRoots) {
+  const ctr::Result<ctr::CgroupLayout> layout = ctr::discover_cgroups();
+  ASSERT_OK(layout);
+  const std::string tag = support::test_tag();
+  for (const ctr::CgroupHierarchy& hierarchy : layout->hierarchies) {
+    // memory and cpuset want limits set before anybody enters.
+    const bool v2 = hierarchy.version == ctr::CgroupVersion::V2;
+    if (!v2 && hierarchy.name != "freezer" && hierarchy.name != "pids") continue;
+    const std::string dir = hierarchy.mountpoint + "/" + tag;
+    const std::string line = v2 ? "^0::" : ":" + hierarchy.name + ":";
+    const std::string show = "sed -n s/.*" + line + "//p /proc/self/cgroup";
+    const Outcome made = shell(
+        "mkdir -p " + dir + "/below; " + show + " >/tmp/before; $C make_ns -C -g " + dir + " -x '" +
+        "sed -n s/.*" + line + "//p /proc/$1/cgroup' -y '" + show + "' " + show +
+        " | tee /tmp/seen; tail -n 1 /tmp/seen | cmp - /tmp/before; for i in $(seq 500); do "
+        "rmdir " +
+        dir + "/below " + dir + " 2>/dev/null; test -e " + dir + " || break; sleep 0.02; done");
+    EXPECT_THAT(made.out, testing::StartsWith("/" + tag + "\n/\n")) << made.err;
+    EXPECT_EQ(made.err, "") << hierarchy.name;
+    EXPECT_FALSE(support::path_exists(dir)) << hierarchy.name;
+  }
+  const Outcome missing = shell("$C make_ns -C -g /no/such true");
+  EXPECT_EQ(missing.status, 125);
+  EXPECT_THAT(missing.err, HasSubstr("/no/such"));
+  EXPECT_EQ(shell("$C make_ns -n -g /tmp true").status, 1);
+}
+
 }  // namespace
+}  // namespace native

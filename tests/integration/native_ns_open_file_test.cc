@@ -658,4 +658,16 @@ NS_TEST(NsOpenFile, HelpIsTheManualPage) {
             read_file(support::source_dir() + "/ctrtool/man/ctrtool-ns_open_file.1"));
 }
 
+NS_TEST(NsOpenFile, ImproveRawAddressesAndPlaces) {
+  // The family's two bytes, the zero byte of an abstract name, "abcd".
+  EXPECT_THAT(sh("$C ns_open_file -n -z 01000061626364 -l 1 ss -xlH").out, HasSubstr("@abcd "));
+  EXPECT_EQ(sh("mkdir d; echo text >d/f; $C ns_open_file -m --dir =d -P f -O rdonly sh -c 'cat "
+               "<&$CTRTOOL_NS_OPEN_FILE_FD_0'")
+                .out,
+            "text\n");
+  const Outcome missing = sh("$C ns_open_file -T --device /dev/nosuch true");
+  EXPECT_EQ(missing.status, 2);
+  EXPECT_THAT(missing.err, HasSubstr("/dev/nosuch"));
+}
+
 }  // namespace

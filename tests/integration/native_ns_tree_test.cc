@@ -14,7 +14,7 @@ std::string inode_of(const std::string& path) {
   return target.substr(target.find('['));
 }
 
-NS_TEST(NsTree, ShowsNestedUserNamespaces) {
+NS_TEST(NsTree, Example1ShowsNestedUserNamespaces) {
   const support::Outcome outcome = shell(
       "unshare -Ur sh -c 'unshare -Urn sh -c \"readlink /proc/self/ns/net; "
       "exec sleep 9\" & sleep 0.3; wait' & sleep 0.6; $C ns_tree -q -P");
@@ -28,7 +28,7 @@ NS_TEST(NsTree, ShowsNestedUserNamespaces) {
   EXPECT_TRUE(owned_by_the_inner_one) << outcome.out;
 }
 
-NS_TEST(NsTree, FindsANamespaceThatOnlyABindMountKeeps) {
+NS_TEST(NsTree, Example3FindsANamespaceThatOnlyABindMountKeeps) {
   ASSERT_TRUE(support::write_file("/run/kept", ""));
   const support::Outcome outcome = shell(
       "unshare -n sh -c 'readlink /proc/self/ns/net; echo $$ >/run/pid; exec sleep 0.6' & "
@@ -38,7 +38,7 @@ NS_TEST(NsTree, FindsANamespaceThatOnlyABindMountKeeps) {
       << outcome.out << outcome.err;
 }
 
-NS_TEST(NsTree, ClimbsToTheOwner) {
+NS_TEST(NsTree, Example4ClimbsToTheOwner) {
   const support::Outcome outcome = ctrtool({"ns_tree", "-a", "/proc/self/ns/net"});
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   const std::vector<std::string> lines = support::lines_of(outcome.out);
@@ -62,7 +62,7 @@ NS_TEST(NsTree, Example2ParentWithoutProcesses) {
   EXPECT_TRUE(support::contains(outcome.out, "child namespace")) << outcome.out;
 }
 
-NS_TEST(NsTree, FindsWhatOnlyADescriptorKeeps) {
+NS_TEST(NsTree, OptionsFindWhatOnlyADescriptorKeeps) {
   const support::Outcome outcome = shell(
       "$C make_ns -n -u sh -c 'readlink /proc/self/fd/$CTRTOOL_MAKE_NS_NET_FD; echo "
       "$CTRTOOL_MAKE_NS_NET_FD $$; '$C' ns_tree -q -k'");
@@ -76,7 +76,7 @@ NS_TEST(NsTree, FindsWhatOnlyADescriptorKeeps) {
   EXPECT_TRUE(support::contains(outcome.out, "of process " + pid)) << outcome.out;
 }
 
-NS_TEST(NsTree, FindsWhatIsThereForChildrenToCome) {
+NS_TEST(NsTree, OptionsFindWhatIsThereForChildrenToCome) {
   const support::Outcome outcome = shell(
       "$C make_ns -T -z 'echo $1 >/run/helper' -x 'readlink /proc/self/fd/$3; '$C' ns_tree -q "
       "-k; cat /run/helper' true");
@@ -87,7 +87,7 @@ NS_TEST(NsTree, FindsWhatIsThereForChildrenToCome) {
       << outcome.out;
 }
 
-NS_TEST(NsTree, JsonHasStableKeys) {
+NS_TEST(NsTree, OptionsJsonHasStableKeys) {
   const std::string json = ctrtool({"ns_tree", "-q", "-j"}).out;
   for (const char* key : {"\"type\":", "\"inode\":", "\"dev\":", "\"owner_uid\":", "\"parent\":",
                           "\"owner\":", "\"processes\":", "\"kept_by\":"})
@@ -106,6 +106,63 @@ NS_TEST(NsTree, Example5AnOrdinaryUserSeesHisOwn) {
 NS_TEST(NsTree, RefusesWhatIsNoNamespace) {
   EXPECT_EQ(ctrtool({"ns_tree", "-a", "/proc/self/status"}).status, 1);
   EXPECT_EQ(ctrtool({"ns_tree", "-t", "x"}).status, 1);
+}
+
+NS_TEST(NsTree, OptionsFindWhatOnlyASocketKeeps) {
+  const support::Outcome outcome = shell(
+      "export C; $C ns_open_file -n -A -U -4 127.0.0.1,80 :pidfd_ctl -2 /CTRTOOL_NS_OPEN_FILE_FD_0 "
+      "-N -v NET sh -c 'readlink /proc/self/fd/$NET; echo $CTRTOOL_NS_OPEN_FILE_FD_0 $$; eval "
+      "\"exec $NET<&-\"; exec $C ns_tree -q -k'");
+  const std::vector<std::string> lines = support::lines_of(outcome.out);
+  ASSERT_GT(lines.size(), 2U) << outcome.err;
+  const std::string number = lines[1].substr(0, lines[1].find(' '));
+  const std::string pid = lines[1].substr(lines[1].find(' ') + 1);
+  EXPECT_TRUE(support::contains(
+      outcome.out, lines[0] + ", 0 processes, kept by socket " + number + " of process " + pid))
+      << outcome.out;
+}
+
+NS_TEST(NsTree, OptionsFindWhatOnlyAThreadKeeps) {
+  ASSERT_TRUE(support::write_file("/tmp/threads.py", R"(
+import ctypes, os, subprocess, sys, threading
+made, over = threading.Event(), threading.Event()
+def other():
+    CLONE_NEWNET = 0x40000000
+    assert ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0
+    print(os.readlink('/proc/thread-self/ns/net'), threading.get_native_id(), flush=True)
+    made.set()
+    over.wait()
+threading.Thread(target=other).start()
+made.wait()
+subprocess.run([sys.argv[1], 'ns_tree', '-q', '-k'])
+print(os.getpid())
+over.set()
+)"));
+  const support::Outcome outcome = shell("/usr/bin/python3 /tmp/threads.py $C");
+  const std::vector<std::string> lines = support::lines_of(outcome.out);
+  ASSERT_GT(lines.size(), 2U) << outcome.err;
+  const std::string net = lines[0].substr(0, lines[0].find(' '));
+  const std::string thread = lines[0].substr(lines[0].find(' ') + 1);
+  EXPECT_TRUE(support::contains(
+      outcome.out, net + ", 0 processes, kept by thread " + thread + " of process " + lines.back()))
+      << outcome.out;
+}
+
+NS_TEST(NsTree, OptionsPidHierarchyAndKinds) {
+  const support::Outcome outcome = shell(
+      "unshare -pf --kill-child sh -c ': >/run/ready; exec sleep 600' & P=$!; i=0; while test ! -e "
+      "/run/ready && test $i -lt 600; do i=$((i+1)); sleep "
+      "0.1; done; $C ns_tree -q -p; echo --; $C ns_tree -q -t n; kill -9 $P; readlink "
+      "/proc/self/ns/pid");
+  const std::string outer = support::lines_of(outcome.out).back();
+  const std::size_t end = outcome.out.find("--\n");
+  const std::string tree = outcome.out.substr(0, end);
+  EXPECT_TRUE(support::contains(tree, outer)) << outcome.out << outcome.err;
+  EXPECT_TRUE(support::contains(tree, "\n  pid:[")) << tree;
+  EXPECT_FALSE(support::contains(tree, "net:[")) << tree;
+  const std::string kinds = outcome.out.substr(end);
+  EXPECT_TRUE(support::contains(kinds, "net:[") && support::contains(kinds, "user:[")) << kinds;
+  EXPECT_FALSE(support::contains(kinds, "uts:[")) << kinds;
 }
 
 }  // namespace

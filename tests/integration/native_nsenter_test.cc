@@ -1,24 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // nsenter, by the numbered examples and rules of its document.
-#include <gmock/gmock.h>
 
-#include "tests/support/applets.h"
-#include "tests/support/files.h"
-#include "tests/support/ns_test.h"
+#include "ctrtool/core/kit/cgroup_layout.h"
+#include "tests/support/bundle.h"
+#include "tests/support/native.h"
 
+namespace native {
 namespace {
-
-using support::Outcome;
-using support::shell;
-using ::testing::HasSubstr;
-
-// $P is a container's pid, here and in its parent's numbering.
-Outcome beside_container(const std::string& text) {
-  return shell(
-      "$C launcher --escape -UmnpuiC -t -H inside --uid-map=0.0.100 --gid-map=0.0.100 -P /tmp/pid "
-      "-- sleep 30 || exit 99; export C P=$(cat /tmp/pid); (" +
-      text + "); S=$?; kill -9 $P 2>/dev/null; exit $S");
-}
 
 NS_TEST(NativeNsenter, Example1NetworkByFile) {
   const Outcome links = beside_container(
@@ -115,7 +103,7 @@ NS_TEST(NativeNsenter, OptionsLettersOfATarget) {
   const Outcome kinds = beside_container(
       "for l in n:net u:uts i:ipc C:cgroup; do $C nsenter -t $P -U -${l%:*} -- readlink "
       "/proc/self/ns/${l#*:}; readlink /proc/$P/ns/${l#*:}; done");
-  const std::vector<std::string> lines = support::lines_of(kinds.out);
+  const std::vector<std::string> lines = lines_of(kinds.out);
   ASSERT_EQ(lines.size(), 8U) << kinds.out << kinds.err;
   for (std::size_t i = 0; i < lines.size(); i += 2) EXPECT_EQ(lines[i], lines[i + 1]);
   EXPECT_EQ(beside_container("$C nsenter -t $P -u -- sh -c 'hostname; test $(readlink "
@@ -215,11 +203,32 @@ NS_TEST(NativeNsenter, NestsInOneStepAndKnowsThePid) {
       "for i in $(seq 500); do test -e /tmp/up && break; sleep 0.02; done; I=$(cat /tmp/inner); "
       "grep NSpid /proc/$I/status | tr '\\t' ' ' | sed \"s/$I/I/\"; kill -9 "
       "$I; wait $!; echo $?");
-  EXPECT_THAT(nested.out, testing::MatchesRegex("1\nNSpid: I [0-9]+ 1\n137\n")) << nested.err;
+  EXPECT_THAT(nested.out, MatchesRegex("1\nNSpid: I [0-9]+ 1\n137\n")) << nested.err;
   const Outcome user = beside_container(
       "$C nsenter -t $P -a --new U --uid-map 0.5.1 --gid-map 0.5.1 --report-pid 1 -- sh -c 'id -u; "
       "cat /proc/self/uid_map'");
-  EXPECT_THAT(user.out, testing::MatchesRegex("[0-9]+\n0\n +0 +5 +1\n")) << user.err;
+  EXPECT_THAT(user.out, MatchesRegex("[0-9]+\n0\n +0 +5 +1\n")) << user.err;
+}
+
+NS_TEST(NativeNsenter, OptionsCgroupsOfTheTarget) {
+  const ctr::Result<ctr::CgroupLayout> layout = ctr::discover_cgroups();
+  ASSERT_OK(layout);
+  const std::string tag = support::test_tag();
+  for (const ctr::CgroupHierarchy& hierarchy : layout->hierarchies) {
+    // memory and cpuset want limits set before anybody enters.
+    const bool v2 = hierarchy.version == ctr::CgroupVersion::V2;
+    if (!v2 && hierarchy.name != "freezer" && hierarchy.name != "pids") continue;
+    const std::string dir = hierarchy.mountpoint + "/" + tag;
+    const Outcome entered = beside_container(
+        "mkdir " + dir + "; echo $P >" + dir + "/cgroup.procs; $C nsenter -t $P -u -c target -- " +
+        "cat /proc/self/cgroup >/tmp/seen; cmp /tmp/seen /proc/$P/cgroup && grep -c :/" + tag +
+        "$ /tmp/seen; grep -c :/" + tag + "$ /proc/self/cgroup; kill -9 $P; for i in $(seq 500); " +
+        "do rmdir " + dir + " 2>/dev/null; test -e " + dir + " || break; sleep 0.02; done");
+    EXPECT_EQ(entered.out, "1\n0\n") << hierarchy.name << entered.err;
+    EXPECT_FALSE(support::path_exists(dir)) << hierarchy.name;
+  }
+  EXPECT_EQ(shell("$C nsenter -j u=/proc/self/ns/uts -c target true").status, 1) << "no target";
 }
 
 }  // namespace
+}  // namespace native

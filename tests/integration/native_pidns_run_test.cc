@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // pidns_run, by the numbered examples and rules of its document.
-#include <gmock/gmock.h>
 #include <signal.h>
 
-#include "tests/support/applets.h"
-#include "tests/support/files.h"
-#include "tests/support/ns_test.h"
+#include "tests/support/native.h"
 
+namespace native {
 namespace {
-
-using support::Outcome;
-using support::shell;
-using ::testing::HasSubstr;
-using ::testing::MatchesRegex;
-using ::testing::Not;
 
 // $R is a root with a static shell.
 Outcome with_root(const std::string& text) {
@@ -46,7 +38,7 @@ NS_TEST(NativePidnsRun, Example3OnlyTheNewRoot) {
   EXPECT_EQ(with_root("$C pidns_run -r $R -- /sh -c 'ls /; pwd'").out, "bin\ndir\nproc\nsh\n/\n");
   const Outcome mounts = with_root("$C pidns_run -r $R -t -- /sh -c 'cat /proc/mounts'");
   EXPECT_EQ(mounts.status, 0) << mounts.err;
-  EXPECT_EQ(support::lines_of(mounts.out).size(), 2U) << mounts.out;
+  EXPECT_EQ(lines_of(mounts.out).size(), 2U) << mounts.out;
   EXPECT_THAT(mounts.out, HasSubstr("proc /proc proc"));
   EXPECT_EQ(with_root("exec 8<$R; $C pidns_run -f 8 -- /sh -c 'ls /'").out, "bin\ndir\nproc\nsh\n");
   EXPECT_EQ(with_root("$C pidns_run -i $R -- /sh -c 'ls /'").out, "bin\ndir\nproc\nsh\n");
@@ -200,4 +192,32 @@ NS_TEST(NativePidnsRun, PropagationOfAllMounts) {
   EXPECT_THAT(tag("unchanged"), HasSubstr("shared:"));
 }
 
+NS_TEST(NativePidnsRun, JoinsAPidNamespaceAndMakesOneBelow) {
+  // Ours, the container's and the new one: three levels.
+  const Outcome levels = beside_container(
+      "$C pidns_run -j Up@$P -p 'grep NSpid /proc/$1/status' -- sh -c 'echo $$; exit 6'");
+  EXPECT_THAT(levels.out, MatchesRegex("NSpid:\t[0-9]+\t[0-9]+\t1\n1\n")) << levels.err;
+  EXPECT_EQ(levels.status, 6);
+  EXPECT_EQ(beside_container("$C pidns_run -j p=/proc/$P/ns/net true").status, 125);
+}
+
+NS_TEST(NativePidnsRun, JoinsAMountNamespaceAndLeavesItAlone) {
+  const Outcome seen = beside_container(
+      "$C nsenter -j Um@$P -- mount -t tmpfs marked /mnt && $C pidns_run -j Ump@$P -- sh -c 'grep "
+      "-c \"^marked /mnt \" /proc/self/mounts; mount -t tmpfs ours /srv && grep -c \"^ours \" "
+      "/proc/self/mounts'; grep -c '^ours ' /proc/$P/mounts /proc/self/mounts; grep -c '^marked ' "
+      "/proc/self/mounts");
+  EXPECT_THAT(seen.out, MatchesRegex("1\n1\n/proc/[0-9]+/mounts:0\n/proc/self/mounts:0\n0\n"))
+      << seen.err;
+  // Each in its turn: the user namespace first, or the others would not let us in.
+  const Outcome apart = beside_container(
+      "$C pidns_run -j U@$P -j p@$P -j m@$P -- sh -c 'echo $$; readlink /proc/self/ns/user'; "
+      "readlink /proc/$P/ns/user");
+  const std::vector<std::string> lines = lines_of(apart.out);
+  ASSERT_EQ(lines.size(), 3U) << apart.out << apart.err;
+  EXPECT_EQ(lines[0], "1");
+  EXPECT_EQ(lines[1], lines[2]);
+}
+
 }  // namespace
+}  // namespace native

@@ -12,7 +12,7 @@ namespace {
 using support::ctrtool;
 using support::shell;
 
-NS_TEST(PpidCheck, ComparesTheParent) {
+NS_TEST(PpidCheck, Example1ComparesTheParent) {
   EXPECT_EQ(shell("$C ppid_check -p $$ true; exit $?").status, 0);
   EXPECT_EQ(shell("$C ppid_check --not-ppid $$ true; exit $?").status, 2);
   const support::Outcome outcome = ctrtool({"ppid_check", "-p", "1", "true"});
@@ -20,7 +20,7 @@ NS_TEST(PpidCheck, ComparesTheParent) {
   EXPECT_NE(outcome.err.find("expected 1: No such process"), std::string::npos) << outcome.err;
 }
 
-NS_TEST(PpidCheck, ComparesTheParentWithAPidfd) {
+NS_TEST(PpidCheck, ImproveComparesTheParentWithAPidfd) {
   EXPECT_EQ(
       shell("$C pidfd_ctl -n self -e P sh -c '$0 ppid_check --ppid-fd /P true; exit $?' $C").status,
       0);
@@ -30,14 +30,14 @@ NS_TEST(PpidCheck, ComparesTheParentWithAPidfd) {
             2);
 }
 
-NS_TEST(PpidCheck, SetsMasksAndNoNewPrivs) {
+NS_TEST(PpidCheck, Example2SetsMasksAndNoNewPrivs) {
   const support::Outcome outcome =
       ctrtool({"ppid_check", "-b", "usr1", "-i", "SIGint", "-n", "grep", "-E",
                "SigBlk|SigIgn|NoNewPrivs", "/proc/self/status"});
   EXPECT_EQ(outcome.out, "SigBlk:\t0000000000000200\nSigIgn:\t0000000000000002\nNoNewPrivs:\t1\n");
 }
 
-NS_TEST(PpidCheck, ChildGoesWithItsParent) {
+NS_TEST(PpidCheck, Example3ChildGoesWithItsParent) {
   support::Running parent(
       {.argv = {
            "/bin/sh", "-c",
@@ -51,18 +51,18 @@ NS_TEST(PpidCheck, ChildGoesWithItsParent) {
   }));
 }
 
-NS_TEST(PpidCheck, AlarmSurvivesTheExec) {
+NS_TEST(PpidCheck, Example4AlarmSurvivesTheExec) {
   EXPECT_EQ(ctrtool({"ppid_check", "-a", "1", "sleep", "5"}).status, 128 + SIGALRM);
 }
 
-NS_TEST(PpidCheck, ExportsBothNumbers) {
+NS_TEST(PpidCheck, Example5ExportsBothNumbers) {
   EXPECT_EQ(ctrtool({"ppid_check", "-e", "FOO", "sh", "-c",
                      "test $FOO_PID = $$ && test $FOO_PPID = $PPID"})
                 .status,
             0);
 }
 
-NS_TEST(PpidCheck, SetsTheRestOfTheAttributes) {
+NS_TEST(PpidCheck, ImproveSetsTheRestOfTheAttributes) {
   const support::Outcome outcome =
       ctrtool({"ppid_check", "--nice", "3", "--umask", "027", "--rlimit", "nofile=40",
                "--oom-score", "500", "--name", "zz", "sh", "-c",
@@ -70,7 +70,7 @@ NS_TEST(PpidCheck, SetsTheRestOfTheAttributes) {
   EXPECT_EQ(outcome.out, "0027\n40\n500\n3\nzz\n") << outcome.err;
 }
 
-NS_TEST(PpidCheck, RefusesBadWordsBeforeAnything) {
+NS_TEST(PpidCheck, Example6RefusesBadWordsBeforeAnything) {
   EXPECT_EQ(ctrtool({"ppid_check", "-i", "kill", "true"}).status, 2);
   for (const char* signal : {"0", "65", "foo"})
     EXPECT_EQ(ctrtool({"ppid_check", "-d", signal, "true"}).status, 1) << signal;
@@ -78,7 +78,7 @@ NS_TEST(PpidCheck, RefusesBadWordsBeforeAnything) {
   EXPECT_EQ(ctrtool({"ppid_check", "/nonexistent"}).status, 127);
 }
 
-NS_TEST(PpidCheck, WhoWinsWhenASignalIsInTwoLists) {
+NS_TEST(PpidCheck, OptionsWhoWinsWhenASignalIsInTwoLists) {
   const std::string show = " grep -E 'SigBlk|SigIgn' /proc/self/status";
   EXPECT_EQ(shell("$C ppid_check -b 10 -u usr1 -i 2 -D int" + show).out,
             "SigBlk:\t0000000000000200\nSigIgn:\t0000000000000000\n");
@@ -110,22 +110,40 @@ NS_TEST(PpidCheck, ImproveTheParentInAVariable) {
   EXPECT_EQ(ctrtool({"ppid_check", "-p", "/NOSUCH", "true"}).status, 1);
 }
 
-NS_TEST(PpidCheck, SessionsAndGroups) {
+NS_TEST(PpidCheck, Example6SessionsAndGroups) {
   EXPECT_EQ(shell("setsid --wait $C ppid_check -s true").status, 2) << "it leads a group";
   EXPECT_EQ(shell("$C ppid_check -s sh -c 'test $(ps -o sid= -p $$) = $$'; exit $?").status, 0);
   EXPECT_EQ(shell("$C ppid_check --setpgid sh -c 'test $(ps -o pgid= -p $$) = $$'; exit $?").status,
             0);
 }
 
-NS_TEST(PpidCheck, PrefixesThatAreNone) {
+NS_TEST(PpidCheck, OptionsPrefixesThatAreNone) {
   EXPECT_EQ(ctrtool({"ppid_check", "-e", "A=B", "true"}).status, 2);
 }
 
-NS_TEST(PpidCheck, Subreaper) {
+NS_TEST(PpidCheck, OptionsSubreaper) {
   EXPECT_EQ(shell("$C ppid_check -r sh -c 'sh -c \"sleep 1000 & echo \\$!\" > /tmp/pid; P=$(cat "
                   "/tmp/pid); test $(ps -o ppid= -p $P) = $$; S=$?; kill $P; exit $S'; exit $?")
                 .status,
             0);
+}
+
+NS_TEST(PpidCheck, ImproveFurtherAttributes) {
+  EXPECT_EQ(
+      ctrtool({"ppid_check", "--timer-slack", "12345", "cat", "/proc/self/timerslack_ns"}).out,
+      "12345\n");
+  EXPECT_EQ(ctrtool({"ppid_check", "--io-priority", "idle", "ionice"}).out, "idle\n");
+  EXPECT_EQ(ctrtool({"ppid_check", "--io-priority", "best-effort:6", "ionice"}).out,
+            "best-effort: prio 6\n");
+  // All that can be: neither KILL nor STOP, nor what the C library keeps for itself.
+  EXPECT_EQ(ctrtool({"ppid_check", "--block", "all", "grep", "SigBlk", "/proc/self/status"})
+                .out.substr(0, 24),
+            "SigBlk:\tfffffffe7ffbfeff");
+  // Without this a session has no terminal, though it is its standard input.
+  const std::string proxy = "$C tty_proxy --no-controlling-tty ";
+  const std::string talk = "sh -c 'echo mine >/dev/tty' </dev/null";
+  EXPECT_EQ(shell(proxy + "$C ppid_check --controlling-tty 0 " + talk).out, "mine\r\n");
+  EXPECT_NE(shell(proxy + talk).status, 0);
 }
 
 }  // namespace

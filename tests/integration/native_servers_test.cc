@@ -39,13 +39,22 @@ connection.request('GET', '/page')
 print(connection.getresponse().read().decode())
 )";
 
-void write_programs() {
-  ASSERT_TRUE(support::write_file("/tmp/server.py", kServer));
-  ASSERT_TRUE(support::write_file("/tmp/client.py", kClient));
+// What a client in the other namespaces is answered. Until the server's own start nobody listens:
+// the client may come first.
+Outcome answer_to(const OtherNamespaces& other, const std::string& where) {
+  EXPECT_TRUE(support::write_file("/tmp/client.py", kClient));
+  Outcome answer;
+  support::eventually(
+      [&] {
+        answer = other.shell("nsenter -t $P -U -n /usr/bin/python3 client.py " + where);
+        return answer.status == 0;
+      },
+      60000);
+  return answer;
 }
 
 NS_TEST(SocketActivation, HttpServerOnASocketOfAnotherNamespace) {
-  write_programs();
+  ASSERT_TRUE(support::write_file("/tmp/server.py", kServer));
   const OtherNamespaces other;
   ASSERT_TRUE(other.ready()) << other.err();
   const Running server(
@@ -76,18 +85,66 @@ NS_TEST(SocketActivation, HttpServerOnASocketOfAnotherNamespace) {
                                        "/usr/bin/python3",
                                        "/tmp/server.py"})});
   const std::string expected = "/page " + support::link_target("/proc/self/ns/net") + "\n";
-  Outcome answer;
-  // Until the server's own start nobody listens: the client may come first.
-  EXPECT_TRUE(support::eventually(
-      [&] {
-        answer = other.shell("nsenter -t $P -U -n /usr/bin/python3 client.py ::1 81");
-        return answer.status == 0;
-      },
-      60000))
-      << answer.err << server.err();
-  EXPECT_EQ(answer.out, expected);
+  const Outcome answer = answer_to(other, "::1 81");
+  EXPECT_EQ(answer.out, expected) << answer.err << server.err();
   // In our own network namespace there is no such server.
   EXPECT_NE(other.shell("/usr/bin/python3 client.py ::1 81").status, 0);
+}
+
+// It finds the sockets of its predecessor, as it calls whoever opened them, in the variable NGINX.
+constexpr const char* kNginxConfig = R"(
+daemon off;
+master_process off;
+error_log stderr;
+pid /tmp/nginx.pid;
+events {}
+http {
+  access_log off;
+  client_body_temp_path /tmp/body;
+  proxy_temp_path /tmp/proxy;
+  fastcgi_temp_path /tmp/fastcgi;
+  uwsgi_temp_path /tmp/uwsgi;
+  scgi_temp_path /tmp/scgi;
+  server {
+    listen 127.0.0.1:80;
+    return 200 "$request_uri of $server_addr";
+  }
+}
+)";
+
+NS_TEST(SocketActivation, NginxOnASocketOfAnotherNamespace) {
+  const std::string nginx = "/usr/sbin/nginx";
+  if (!support::path_exists(nginx)) GTEST_SKIP() << "nginx is not installed";
+  ASSERT_TRUE(support::write_file("/tmp/nginx.conf", kNginxConfig));
+  const OtherNamespaces other;
+  ASSERT_TRUE(other.ready()) << other.err();
+  const Running server({.argv = support::ctrtool_words({"ns_open_file",
+                                                        "-n",
+                                                        "-N",
+                                                        other.proc() + "/ns/net",
+                                                        "-U",
+                                                        "-4",
+                                                        "127.0.0.1,80,a",
+                                                        "-l",
+                                                        "16",
+                                                        ":set_fds",
+                                                        "-e",
+                                                        ":CTRTOOL_NS_OPEN_FILE_FD_0",
+                                                        ":env",
+                                                        "NGINX=3;",
+                                                        nginx,
+                                                        "-e",
+                                                        "stderr",
+                                                        "-p",
+                                                        "/tmp",
+                                                        "-c",
+                                                        "/tmp/nginx.conf"})});
+  const Outcome answer = answer_to(other, "127.0.0.1 80");
+  EXPECT_EQ(answer.out, "/page of 127.0.0.1\n") << answer.err << server.err();
+  const std::string proc = "/proc/" + std::to_string(server.pid());
+  EXPECT_EQ(support::read_file(proc + "/comm"), "nginx\n");
+  EXPECT_EQ(support::link_target(proc + "/ns/net"), support::link_target("/proc/self/ns/net"));
+  EXPECT_NE(other.shell("/usr/bin/python3 client.py 127.0.0.1 80").status, 0);
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ using support::eventually;
 
 bool is_open_socket(const std::string& path) { return support::path_exists(path); }
 
-NS_TEST(Syslogd, NamesTheTrueSenderAndTakesNoDescriptors) {
+NS_TEST(Syslogd, Example5NamesTheTrueSenderAndTakesNoDescriptors) {
   const support::Running collector(
       {.argv = support::ctrtool_words({"syslogd", "--bind", "/run/log", "--decoded"})});
   ASSERT_TRUE(eventually([] { return is_open_socket("/run/log"); }));
@@ -41,7 +41,7 @@ NS_TEST(Syslogd, NamesTheTrueSenderAndTakesNoDescriptors) {
   EXPECT_EQ(support::list_directory(fds).size(), before);
 }
 
-NS_TEST(Syslogd, DividesAStreamIntoLines) {
+NS_TEST(Syslogd, Example6DividesAStreamIntoLines) {
   ctr::Result<ctr::sys::SocketPair> pair = ctr::sys::socketpair(SOCK_STREAM);
   ASSERT_OK(pair);
   support::Running collector(
@@ -158,7 +158,7 @@ NS_TEST(Syslogd, ImproveFiltersByLevelAndLimitsLength) {
   EXPECT_TRUE(support::contains(out, "12 " + std::string(16, 'a') + "\n")) << out;
 }
 
-NS_TEST(Syslogd, WantsASocketAndNoWords) {
+NS_TEST(Syslogd, Example6WantsASocketAndNoWords) {
   EXPECT_EQ(support::ctrtool({"syslogd"}).status, 1);
   EXPECT_EQ(support::ctrtool({"syslogd", "x"}).status, 1);
   EXPECT_EQ(support::ctrtool({"syslogd", "--level", "loud"}).status, 1);
@@ -193,6 +193,73 @@ NS_TEST(UnixScm, SaysWhyNothingCame) {
   EXPECT_EQ(code(pair->second, -1), ENODATA);
   const ctr::Result<ctr::sys::Pipe> pipe = ctr::sys::pipe();
   EXPECT_EQ(code(pipe->read, -1), ENOTSOCK);
+}
+
+NS_TEST(Syslogd, Example4LongMessagesAreWhole) {
+  const Collected run({});
+  run.send(std::string(1100, 'a'));
+  run.send(std::string(600, '\xff'));
+  run.send("last");
+  const std::string out = run.until("last");
+  EXPECT_TRUE(support::contains(out, " 6 " + std::string(1100, 'a') + "\n"));
+  std::string escaped;
+  for (int i = 0; i < 600; ++i) escaped += "\\377";
+  EXPECT_TRUE(support::contains(out, " 6 " + escaped + "\n"));
+}
+
+NS_TEST(Syslogd, ImproveASocketOfItsOwnForStreams) {
+  const support::Running collector(
+      {.argv = support::ctrtool_words({"syslogd", "--bind", "/run/log", "--type", "stream",
+                                       "--mode", "640", "--owner", "5:6"})});
+  ASSERT_TRUE(eventually([] { return is_open_socket("/run/log"); }, Collected::kPatience));
+  EXPECT_TRUE(
+      eventually([] { return support::shell("stat -c '%a %u %g' /run/log").out == "640 5 6\n"; },
+                 Collected::kPatience));
+  const ctr::Result<UniqueFd> first = ctr::sys::connect_unix("/run/log", SOCK_STREAM);
+  const ctr::Result<UniqueFd> second = ctr::sys::connect_unix("/run/log", SOCK_STREAM);
+  ASSERT_OK(first);
+  ASSERT_OK(second);
+  ASSERT_OK(ctr::sys::write_all(*first, "<13>half "));
+  ASSERT_OK(ctr::sys::write_all(*second, "<14>other\n"));
+  ASSERT_TRUE(eventually([&] { return support::contains(collector.out(), " 14 other\n"); },
+                         Collected::kPatience));
+  ASSERT_OK(ctr::sys::write_all(*first, "and half\n"));
+  EXPECT_TRUE(eventually([&] { return support::contains(collector.out(), " 13 half and half\n"); },
+                         Collected::kPatience))
+      << collector.out();
+}
+
+NS_TEST(Syslogd, ImproveLimitsTheRateOfAUser) {
+  const Collected run({"--rate", "2", "--level", "info"});
+  // However slow the machine, some of these share a second.
+  for (int i = 0; i < 300; ++i) run.send("<14>flood");
+  EXPECT_TRUE(eventually(
+      [&] {
+        run.send("<14>probe");
+        return support::contains(run.collector.out(), "probe");
+      },
+      Collected::kPatience));
+  const std::vector<std::string> lines = support::lines_of(run.collector.out());
+  EXPECT_GE(lines.size(), 2U);
+  EXPECT_LT(lines.size(), 250U);
+}
+
+NS_TEST(Syslogd, ImproveTimesOfSenderAndPlace) {
+  ::setenv("TZ", "XYZ-3", 1);
+  const Collected run({"--local-time", "--sender-time"});
+  run.send("<13>Jan  2 03:04:05 tag: hello");
+  const std::string out = run.until("hello");
+  EXPECT_TRUE(support::contains(out, "+03:00 ")) << out;
+  EXPECT_TRUE(support::contains(out, "Jan  2 03:04:05")) << out;
+}
+
+NS_TEST(Syslogd, ImproveTellsOfOutputThatFails) {
+  const Collected run({"--output", "/dev/full"});
+  run.send("<13>lost");
+  EXPECT_TRUE(
+      eventually([&] { return support::contains(run.collector.err(), "No space left on device"); },
+                 Collected::kPatience))
+      << run.collector.err();
 }
 
 }  // namespace

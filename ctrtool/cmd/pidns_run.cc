@@ -328,6 +328,8 @@ class Planner {
     child(Phase::Namespaces, SetUndumpable{});
     for (const std::vector<JoinHandle>& handles : joins_)
       for (const JoinHandle& handle : handles) join(handle);
+    // Who has joined a pid namespace is not in it yet, and unshare(2) makes one for members only.
+    if ((r_.joined & CLONE_NEWPID) != 0) both(Phase::Namespaces, CloneAgain{});
     // The new mount namespace takes the working directory along: that is how its copy of the
     // root is found.
     if (r_.root.has_value())

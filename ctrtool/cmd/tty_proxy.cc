@@ -175,9 +175,15 @@ Ending not_started(const Error& error) {
   return Ending{.status = missing ? kExitNotFound : kExitNotExecutable};
 }
 
-Result<Ending> attach(const Request& request, const std::string& path, BorrowedFd signals) {
-  const int status = TRY(attach_session(path, request.detach_key, signals, "tty_proxy"));
+Result<Ending> use(const Request& request, UniqueFd connection, BorrowedFd signals) {
+  const int status =
+      TRY(use_session(std::move(connection), request.detach_key, signals, "tty_proxy"));
   return Ending{.status = status};
+}
+
+Result<Ending> attach(const Request& request, BorrowedFd signals) {
+  UniqueFd connection = TRY(find_session(request.attach));
+  return use(request, std::move(connection), signals);
 }
 
 Result<Ending> start_session(const Request& request, const Words& program, BorrowedFd signals,
@@ -187,13 +193,14 @@ Result<Ending> start_session(const Request& request, const Words& program, Borro
                    .program = program,
                    .controlling = request.controlling,
                    .close_others = request.close_others,
+                   .detached = request.detached,
                    .mask = mask};
   // The holder is going to be elsewhere.
   const std::string here = TRY(sys::getcwd());
   if (!hold.path.starts_with('/')) hold.path = here + "/" + hold.path;
-  const std::optional<Error> failure = TRY(hold_session(hold));
-  if (failure.has_value()) return not_started(*failure);
-  return request.detached ? Result<Ending>(Ending{}) : attach(request, hold.path, signals);
+  Held held = TRY(hold_session(hold));
+  if (held.failure.has_value()) return not_started(*held.failure);
+  return request.detached ? Result<Ending>(Ending{}) : use(request, std::move(held.user), signals);
 }
 
 Result<Ending> relay(const Request& request, const Words& program, BorrowedFd signals,
@@ -244,7 +251,7 @@ Result<Ending> run(const Parsed& parsed) {
   ::sigfillset(&all);
   const UniqueFd signals = TRY(sys::signalfd(all));
   const sigset_t before = TRY(sys::sigprocmask(SIG_SETMASK, all));
-  Result<Ending> done = !request.attach.empty() ? attach(request, request.attach, signals)
+  Result<Ending> done = !request.attach.empty() ? attach(request, signals)
                         : !request.session.empty()
                             ? start_session(request, parsed.words, signals, before)
                             : relay(request, parsed.words, signals, before);

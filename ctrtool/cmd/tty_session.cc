@@ -76,9 +76,10 @@ class Outbox {
 
 class Holder {
  public:
-  Holder(UniqueFd listener, ProxyTerminal terminal, Child child,
+  Holder(UniqueFd listener, UniqueFd user, ProxyTerminal terminal, Child child,
          std::optional<Transcript> transcript, int idle_ms)
-      : listener_(std::move(listener)),
+      : user_(std::move(user)),
+        listener_(std::move(listener)),
         terminal_(std::move(terminal)),
         child_(std::move(child)),
         transcript_(std::move(transcript)),
@@ -87,6 +88,7 @@ class Holder {
   // Until the program has ended and what it wrote is delivered.
   Result<void> run() {
     TRY(sys::set_nonblocking(terminal_.master));
+    if (user_.valid()) TRY(sys::set_nonblocking(user_));
     while (!status_.has_value()) TRY(wait());
     while (read_terminal()) TRY(wait_for_user());
     tell(message_of('e', *status_));
@@ -188,13 +190,13 @@ class Holder {
     return true;
   }
 
+  UniqueFd user_;  // or nobody
+  Outbox to_user_;
   UniqueFd listener_;
   ProxyTerminal terminal_;  // its peer, too: a terminal that nobody has open would hang up
   Child child_;
   std::optional<Transcript> transcript_;
   int idle_ms_;
-  UniqueFd user_{};
-  Outbox to_user_;
   std::string typed_{};  // not yet taken by the terminal
   std::optional<int> status_{};
 };
@@ -202,6 +204,7 @@ class Holder {
 // What the caller opens for the holder, so that he gets the error.
 struct Kept {
   UniqueFd listener;
+  UniqueFd user;
   ProxyTerminal terminal;
   std::optional<Transcript> transcript{};
 };
@@ -240,8 +243,8 @@ Result<void> leave_the_caller() {
   (void)sys::write_all(report, ready.ok() ? "+" : encode_error(ready.error()));
   report.reset();
   if (ready.ok()) {
-    Holder holder(std::move(kept.listener), std::move(kept.terminal), std::move(*child),
-                  std::move(kept.transcript), request.terminal.idle_ms);
+    Holder holder(std::move(kept.listener), std::move(kept.user), std::move(kept.terminal),
+                  std::move(*child), std::move(kept.transcript), request.terminal.idle_ms);
     (void)holder.run();
     (void)sys::unlinkat(kCwd, request.path, 0);
   }
@@ -251,7 +254,7 @@ Result<void> leave_the_caller() {
 // A socket without a listener is what a holder that was killed has left.
 Result<UniqueFd> listen_at(const std::string& path) {
   constexpr int kBacklog = 8;
-  const Result<UniqueFd> other = sys::connect_unix(path, SOCK_SEQPACKET);
+  const Result<UniqueFd> other = find_session(path);
   if (other.ok())
     return make_error(Kind::Exists, "there is a session at %s already", quote(path).c_str());
   if (other.error().code == ECONNREFUSED) (void)sys::unlinkat(kCwd, path, 0);
@@ -260,11 +263,18 @@ Result<UniqueFd> listen_at(const std::string& path) {
 
 }  // namespace
 
-Result<std::optional<Error>> hold_session(const HoldRequest& request) {
+Result<Held> hold_session(const HoldRequest& request) {
+  Held held;
   Kept kept;
   kept.terminal = TRY(make_terminal(request.terminal));
   if (request.terminal.transcript.has_value())
     kept.transcript = TRY(open_transcript(*request.terminal.transcript));
+  if (!request.detached) {
+    // Connected before anything is said, so that nothing is missed.
+    sys::SocketPair pair = TRY(sys::socketpair(SOCK_SEQPACKET));
+    held.user = std::move(pair.first);
+    kept.user = std::move(pair.second);
+  }
   kept.listener = TRY(listen_at(request.path));
   Rollback undo;
   undo.add([&] { (void)sys::unlinkat(kCwd, request.path, 0); });
@@ -273,17 +283,18 @@ Result<std::optional<Error>> hold_session(const HoldRequest& request) {
   if (holder.pid == 0) {
     undo.release();
     report.read.reset();
+    held.user.reset();
     be_the_holder(request, std::move(kept), std::move(report.write));
   }
   report.write.reset();
   const std::string wire = TRY(sys::read_all(report.read));
   if (wire == "+") {
     undo.release();
-    return std::optional<Error>();
+    return held;
   }
   (void)sys::waitpid(holder.pid, 0);
-  std::optional<Error> error = decode_error(wire);
-  if (error.has_value()) return error;
+  held.failure = decode_error(wire);
+  if (held.failure.has_value()) return held;
   return make_error(Kind::ChildDied, "whoever was to hold the terminal died");
 }
 
@@ -400,15 +411,18 @@ class User {
 
 }  // namespace
 
-Result<int> attach_session(const std::string& path, std::optional<char> detach_key,
-                           BorrowedFd signals, const std::string& name) {
-  UniqueFd socket = TRY(sys::connect_unix(path, SOCK_SEQPACKET));
+Result<UniqueFd> find_session(const std::string& path) {
+  return sys::connect_unix(path, SOCK_SEQPACKET);
+}
+
+Result<int> use_session(UniqueFd connection, std::optional<char> detach_key, BorrowedFd signals,
+                        const std::string& name) {
   std::optional<RawMode> raw;
   if (sys::isatty(kStdin)) {
     RawMode entered = TRY(RawMode::enter(kStdin));
     raw.emplace(std::move(entered));
   }
-  return User(std::move(socket), detach_key, signals, name).run();
+  return User(std::move(connection), detach_key, signals, name).run();
 }
 
 }  // namespace ctr

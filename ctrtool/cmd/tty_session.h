@@ -24,15 +24,22 @@ struct HoldRequest {
   Words program{};
   bool controlling = true;
   bool close_others = false;
-  sigset_t mask{};  // the program's
+  bool detached = false;  // nobody uses it yet
+  sigset_t mask{};        // the program's
 };
-// Starts the program and its holder, which goes on without us. Answers why the program could not be
-// executed, if so; after that and after an error nothing runs.
-Result<std::optional<Error>> hold_session(const HoldRequest& request);
+struct Held {
+  UniqueFd user{};                 // the user's end of a connection, unless it starts detached
+  std::optional<Error> failure{};  // why the program could not be executed: nothing runs
+};
+// Starts the program and its holder, which goes on without us. After an error nothing runs, either.
+Result<Held> hold_session(const HoldRequest& request);
+
+// A connection to the session at `path`.
+Result<UniqueFd> find_session(const std::string& path);
 
 // Until the program ends (its status), the user goes or is replaced (0). `signals`: a signalfd of
 // all of them: a new size and what a user may send are passed on, HUP and TERM detach.
-Result<int> attach_session(const std::string& path, std::optional<char> detach_key,
-                           BorrowedFd signals, const std::string& name);
+Result<int> use_session(UniqueFd connection, std::optional<char> detach_key, BorrowedFd signals,
+                        const std::string& name);
 
 }  // namespace ctr

@@ -223,7 +223,7 @@ NS_TEST(NativeHelp, OptionsTopicsOfItsDocument) {
   // Each word that the topics name is one: a bad one would be a mistake of usage.
   const Outcome bad = shell(
       "cd /tmp; words() { $C help $1 | sed -n \"/^$2/{n;p}\"; }; try() { $C ns_open_file \"$@\" -q "
-      "2>/dev/null; test $? != 1 || echo \"$@\"; }; "
+      "2>/dev/null; test $? != 1 || echo \"bad: $*\"; }; "
       "for w in $(words sockets Families) odd; do try -n -d $w; done; "
       "for w in $(words sockets Types) odd; do try -n -d unix -t $w; done; "
       "for w in $(words sockets Protocols) odd; do try -n -p $w; done; "
@@ -231,7 +231,10 @@ NS_TEST(NativeHelp, OptionsTopicsOfItsDocument) {
       "for w in $(words open-flags How) odd; do try -m -R $w; done; "
       "for w in $($C help ops | sed -n 's/^  [a-zA-Z]  //p' | sed 's/   .*//'); do $C ns_open_file "
       "-I $w -q 2>&1 | grep unknown; done");
-  EXPECT_EQ(bad.out, "-n -d odd\n-n -d unix -t odd\n-n -p odd\n-m -O odd\n-m -R odd\n") << bad.err;
+  EXPECT_EQ(
+      bad.out,
+      "bad: -n -d odd\nbad: -n -d unix -t odd\nbad: -n -p odd\nbad: -m -O odd\nbad: -m -R odd\n")
+      << bad.err;
 }
 
 NS_TEST(NativeHelp, OptionsJsonHasScopesAndVariables) {

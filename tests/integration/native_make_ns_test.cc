@@ -232,11 +232,11 @@ NS_TEST(NativeMakeNs, CgroupDirectoriesBecomeTheRoots) {
     const bool v2 = hierarchy.version == ctr::CgroupVersion::V2;
     if (!v2 && hierarchy.name != "freezer" && hierarchy.name != "pids") continue;
     const std::string dir = hierarchy.mountpoint + "/" + tag;
-    const std::string line = v2 ? "^0::" : ":" + hierarchy.name + ":";
-    const std::string show = "sed -n s/.*" + line + "//p /proc/self/cgroup";
+    const std::string path = v2 ? "sed -n s/^0:://p " : "sed -n s/.*:" + hierarchy.name + "://p ";
+    const std::string show = path + "/proc/self/cgroup";
     const Outcome made = shell(
         "mkdir -p " + dir + "/below; " + show + " >/tmp/before; $C make_ns -C -g " + dir + " -x '" +
-        "sed -n s/.*" + line + "//p /proc/$1/cgroup' -y '" + show + "' " + show +
+        path + "/proc/$1/cgroup' -y '" + show + "' " + show +
         " | tee /tmp/seen; tail -n 1 /tmp/seen | cmp - /tmp/before; for i in $(seq 500); do "
         "rmdir " +
         dir + "/below " + dir + " 2>/dev/null; test -e " + dir + " || break; sleep 0.02; done");

@@ -2,6 +2,7 @@
 // Servers that nobody wrote for us serve on sockets which were opened in another network namespace,
 // and have never been there.
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include "tests/support/applets.h"
 #include "tests/support/files.h"
@@ -94,7 +95,8 @@ NS_TEST(SocketActivation, HttpServerOnASocketOfAnotherNamespace) {
 // It finds the sockets of its predecessor, as it calls whoever opened them, in the variable NGINX.
 constexpr const char* kNginxConfig = R"(
 daemon off;
-master_process off;
+worker_processes 1;
+user root;
 error_log stderr;
 pid /tmp/nginx.pid;
 events {}
@@ -118,33 +120,36 @@ NS_TEST(SocketActivation, NginxOnASocketOfAnotherNamespace) {
   ASSERT_TRUE(support::write_file("/tmp/nginx.conf", kNginxConfig));
   const OtherNamespaces other;
   ASSERT_TRUE(other.ready()) << other.err();
-  const Running server({.argv = support::ctrtool_words({"ns_open_file",
-                                                        "-n",
-                                                        "-N",
-                                                        other.proc() + "/ns/net",
-                                                        "-U",
-                                                        "-4",
-                                                        "127.0.0.1,80,a",
-                                                        "-l",
-                                                        "16",
-                                                        ":set_fds",
-                                                        "-e",
-                                                        ":CTRTOOL_NS_OPEN_FILE_FD_0",
-                                                        ":env",
-                                                        "NGINX=3;",
-                                                        nginx,
-                                                        "-e",
-                                                        "stderr",
-                                                        "-p",
-                                                        "/tmp",
-                                                        "-c",
-                                                        "/tmp/nginx.conf"})});
+  Running server({.argv = support::ctrtool_words({"ns_open_file",
+                                                  "-n",
+                                                  "-N",
+                                                  other.proc() + "/ns/net",
+                                                  "-U",
+                                                  "-4",
+                                                  "127.0.0.1,80,a",
+                                                  "-l",
+                                                  "16",
+                                                  ":set_fds",
+                                                  "-e",
+                                                  ":CTRTOOL_NS_OPEN_FILE_FD_0",
+                                                  ":env",
+                                                  "NGINX=3;",
+                                                  nginx,
+                                                  "-e",
+                                                  "stderr",
+                                                  "-p",
+                                                  "/tmp",
+                                                  "-c",
+                                                  "/tmp/nginx.conf"})});
   const Outcome answer = answer_to(other, "127.0.0.1 80");
   EXPECT_EQ(answer.out, "/page of 127.0.0.1\n") << answer.err << server.err();
   const std::string proc = "/proc/" + std::to_string(server.pid());
   EXPECT_EQ(support::read_file(proc + "/comm"), "nginx\n");
   EXPECT_EQ(support::link_target(proc + "/ns/net"), support::link_target("/proc/self/ns/net"));
   EXPECT_NE(other.shell("/usr/bin/python3 client.py 127.0.0.1 80").status, 0);
+  // Its worker goes with it only when it is asked to end.
+  server.kill(SIGTERM);
+  EXPECT_TRUE(server.ended_within(60000)) << server.err();
 }
 
 }  // namespace

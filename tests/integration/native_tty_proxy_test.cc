@@ -184,12 +184,12 @@ const std::string kAnswering =
 const std::string kHas = "has() { until grep -q \"$1\" $2; do sleep 0.02; done; }; ";
 
 NS_TEST(TtyProxy, ImproveASessionIsLeftAndComeBackTo) {
-  const Outcome done = shell(
-      kHas + "touch /tmp/1; cd /tmp; $C tty_proxy --session s --detached " + kAnswering +
-      "; echo $?; stat -c '%F %a' s; { echo one; has 'got one' /tmp/1; printf 'two\\n\\034'; "
-      "sleep 60; } | timeout 60 $C tty_proxy --attach s >/tmp/1 2>/tmp/e; echo $?; cat /tmp/e; "
-      "echo end | $C tty_proxy --attach s >/tmp/2; echo $?; tail -n 1 /tmp/2; test -e s || "
-      "echo over");
+  const Outcome done =
+      shell(kHas + "touch /tmp/1; cd /tmp; $C tty_proxy --session s --detached " + kAnswering +
+            "; echo $?; stat -c '%F %a' s; { echo one; has 'got one' /tmp/1; printf 'two\\n\\034'; "
+            "} | timeout 60 $C tty_proxy --attach s >/tmp/1 2>/tmp/e; echo $?; cat /tmp/e; "
+            "echo end | $C tty_proxy --attach s >/tmp/2; echo $?; tail -n 1 /tmp/2; test -e s || "
+            "echo over");
   EXPECT_EQ(done.out,
             "0\nsocket 700\n0\nctrtool: tty_proxy: detached; the session goes on\n5\ngot end\r\n"
             "over\n")

@@ -48,7 +48,6 @@ MountPlan plan_mounts(Work& work);
 bool may_map_mounts(const Work& work);  // mount_setattr(2), MOUNT_ATTR_IDMAP
 
 void add_clone_and_namespaces(Work& work, const MountPlan& mounts);  // namespaces.cc
-void plan_clone_again(Work& work);
 // What only the caller may do for a process in a user namespace of its own.
 void add_privileged_attributes(Work& work, const Process& process, const Pointer& at);
 ctr::IdMap translate_id_map(const std::vector<IdMapping>& mappings, Problems& problems,

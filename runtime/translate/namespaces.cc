@@ -216,8 +216,6 @@ void add_privileged_attributes(Work& work, const Process& process, const Pointer
   work.parent(Phase::Namespaces, op, at.at("rlimits"));
 }
 
-void plan_clone_again(Work& work) { add_clone_again(work); }
-
 void add_made_cgroup(Work& work) {
   if (work.options.cgroup.has_value() && !work.options.scope.has_value())
     work.parent(Phase::Prepare, ctr::MakeCgroup{*work.options.cgroup},

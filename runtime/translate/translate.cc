@@ -326,11 +326,15 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   const bool by_systemd = !target.user_scope.empty();
   if (target.cgroup.has_value() && !by_systemd)
     work.parent(Phase::Cgroup, ctr::OpenCgroup{*target.cgroup, target.cgroups_below});
-  const bool new_pid = (target.namespaces & CLONE_NEWPID) != 0;
-  const bool by_parent = new_pid && facts.privileged();
-  if (by_parent) work.parent(Phase::Namespaces, ctr::EnterPidNamespace{});
+  // Born where whoever is inside sees it, at once or only when nothing of the host is left on it.
+  // The first is enough where nobody inside may trace it: a user namespace of their own lets them
+  // trace what is in there, and not what is undumpable.
+  const bool joins_pid = (target.namespaces & CLONE_NEWPID) != 0;
+  const bool seen_at_birth =
+      joins_pid && (target.namespaces & CLONE_NEWUSER) != 0 && facts.privileged();
+  const bool seen_late = joins_pid && !seen_at_birth;
+  if (seen_at_birth) work.parent(Phase::Namespaces, ctr::EnterPidNamespace{});
   work.parent(Phase::Namespaces, ctr::Clone{0});
-  add_privileged_attributes(work, process, Pointer());
   add_initial_affinity(work, process, Pointer());
   if (by_systemd) {
     work.parent(Phase::Cgroup,
@@ -343,13 +347,11 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   add_labels(work, process, Pointer(), Phase::Namespaces);
   if (!has_mount_namespace(*target.spec))
     work.child(Phase::Namespaces, ctr::ChangeRoot{ctr::strf("/proc/%d/root", target.init)});
-  // The pid namespace last: whoever is inside sees us only when nothing of the host is left.
-  const int direct = target.namespaces & ~CLONE_NEWPID;
-  if (direct != 0) work.child(Phase::Namespaces, ctr::JoinProcess{direct});
-  if (new_pid && !by_parent) {
-    work.child(Phase::Namespaces, ctr::JoinProcess{CLONE_NEWPID});
-    plan_clone_again(work);
-  }
+  const int joined = seen_at_birth ? target.namespaces & ~CLONE_NEWPID : target.namespaces;
+  if (joined != 0) work.child(Phase::Namespaces, ctr::JoinProcess{joined});
+  if (seen_late)
+    work.plan.add(Phase::Namespaces, ctr::Actor::Both, ctr::CloneAgain{.lends_memory = true});
+  add_privileged_attributes(work, process, Pointer());  // of the process that goes on
   if ((target.namespaces & CLONE_NEWUSER) != 0) add_identity(work);
   work.child(Phase::Process, ctr::NewSession{});
   if (process.terminal) {

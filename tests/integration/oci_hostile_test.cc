@@ -190,4 +190,43 @@ OCI_TEST(DeniedCalls, AreDoneWithoutOrFailCleanly) {
   }
 }
 
+// --- SEC-04: an attacker who may trace looks at whoever joins ------------------------------------
+
+// What a process holds between its joining and its program: its word to the runtime, its own
+// streams, the handle of the container's init and the container's own list of tasks.
+bool may_be_seen(const std::string& target) {
+  for (const char* harmless : {"socket:", "pipe:", "anon_inode:", "/memfd:", "/dev/null"})
+    if (target.starts_with(harmless)) return true;
+  return target.ends_with("/tasks");
+}
+
+OCI_TEST(HostileJoin, NothingOfTheHostIsInSight) {
+  const bool is_long = ::getenv("OCICTR_TEST_LONG") != nullptr;
+  const std::string secret = "/tmp/only-on-the-host";
+  write_file(secret, "secret");
+  Bundle bundle;
+  for (const char* set : {"bounding", "effective", "permitted"})
+    bundle.set(std::string("/process/capabilities/") + set, R"(["CAP_SYS_PTRACE","CAP_KILL"])");
+  bundle.args({"/bin/guest", "spy", secret});
+  Running spy(runtime_command({"run", "--bundle", bundle.path(), bundle.id()}));
+  ASSERT_TRUE(eventually([&] { return contains(spy.out(), "ready"); }, 20000)) << spy.err();
+
+  // How many are seen depends on who runs when: there are more until some were.
+  const int enough = is_long ? 2000 : 40;
+  for (int i = 0; i < enough; ++i)
+    ASSERT_STATUS(runtime({"exec", bundle.id(), "/bin/guest", "exit", "0"}), 0);
+  EXPECT_STATUS(runtime({"kill", bundle.id(), "TERM"}), 0);
+  const Outcome outcome = spy.wait();
+  ASSERT_STATUS(outcome, 0);
+  const Report spied(outcome.out);
+  ::printf("%d joined: %s seen on their way in %s looks, %s with their program\n", enough,
+           spied["spied.joining"].c_str(), spied["spied.looks"].c_str(),
+           spied["spied.programs"].c_str());
+  EXPECT_NE(spied["spied.joining"], "0") << "nobody was seen: this proves nothing";
+  EXPECT_EQ(spied["spied.root"], "0");
+  EXPECT_EQ(spied["spied.cwd"], "0");
+  for (const std::string& target : spied.all("spied.fd"))
+    EXPECT_TRUE(may_be_seen(target)) << target;
+}
+
 }  // namespace

@@ -6,6 +6,7 @@
 //   guest exit N            guest signal N          guest hold [SECONDS]
 //   guest fds               guest open r|w|rw PATH  guest syscall NUMBER
 //   guest alloc MIB         guest fork COUNT        guest wait-term
+//   guest spy PATH          watches who joins, until SIGTERM; PATH is a file that only the host has
 //   guest notify TEXT...    one datagram each to $NOTIFY_SOCKET; then ends, or holds after "hold"
 #include <dirent.h>
 #include <errno.h>
@@ -306,6 +307,92 @@ int wait_term() {
   return 0;
 }
 
+// --- spy -----------------------------------------------------------------------------------------
+
+struct Spied {
+  unsigned programs;  // that were in the container when they were first seen
+  unsigned joining;   // processes that were not yet their program
+  unsigned root;      // of those, with PATH in their root
+  unsigned cwd;       // or below their working directory
+  unsigned looks;
+};
+
+bool has_file(int process, const char* below, const char* path) {
+  char name[4096];
+  snprintf(name, sizeof name, "%s/%s", below, path);
+  return faccessat(process, name, F_OK, 0) == 0;
+}
+
+bool is_joining(int process) {
+  char exe[256] = {};
+  const ssize_t size = readlinkat(process, "exe", exe, sizeof exe - 1);
+  return size > 0 && strcmp(exe, "/bin/guest") != 0 && strcmp(exe, "/bin/busybox") != 0;
+}
+
+// What its descriptors lead to, each once: there are few kinds.
+void spy_descriptors(int process) {
+  static char known[64][256];
+  static int count = 0;
+  const int list = openat(process, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* const dir = list < 0 ? nullptr : fdopendir(list);
+  if (dir == nullptr) return;
+  while (const dirent* entry = readdir(dir)) {
+    char target[256] = {};
+    if (entry->d_name[0] == '.' ||
+        readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1) < 0)
+      continue;
+    if (char* const number = strchr(target, '['); number != nullptr) *number = 0;
+    int i = 0;
+    while (i < count && strcmp(known[i], target) != 0) ++i;
+    if (i < count || count == 64 || !is_joining(process)) continue;
+    strcpy(known[count++], target);
+    printf("spied.fd %s\n", target);
+  }
+  closedir(dir);
+}
+
+// Looks at one process for as long as it is joining.
+void spy_on(int process, const char* path, Spied* spied) {
+  bool root = false;
+  bool cwd = false;
+  bool joined = false;
+  for (; is_joining(process); joined = true) {
+    ++spied->looks;
+    root = root || has_file(process, "root", path);
+    cwd = cwd || has_file(process, "cwd", path);
+    spy_descriptors(process);
+  }
+  spied->joining += joined;
+  spied->programs += !joined;
+  spied->root += root;
+  spied->cwd += cwd;
+}
+
+// The next processes have the next numbers.
+int spy(const char* path) {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigaction(SIGTERM, &action, nullptr);
+  printf("ready\n");
+  fflush(stdout);
+  constexpr int kAhead = 4;
+  Spied spied{};
+  for (int last = getpid(); caught == 0;) {
+    for (int pid = last + 1; pid <= last + kAhead; ++pid) {
+      char name[64];
+      snprintf(name, sizeof name, "/proc/%d", pid);
+      const int process = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+      if (process < 0) continue;
+      last = pid;
+      spy_on(process, path, &spied);
+      close(process);
+    }
+  }
+  printf("spied.programs %u\nspied.joining %u\nspied.looks %u\nspied.root %u\nspied.cwd %u\n",
+         spied.programs, spied.joining, spied.looks, spied.root, spied.cwd);
+  return 0;
+}
+
 int notify(int count, char** texts) {
   const char* const path = getenv("NOTIFY_SOCKET");
   sockaddr_un to = {};
@@ -337,6 +424,7 @@ int main(int argc, char** argv) {
   if (strcmp(what, "alloc") == 0) return alloc(atol(value));
   if (strcmp(what, "fork") == 0) return fork_many(atoi(value));
   if (strcmp(what, "wait-term") == 0) return wait_term();
+  if (strcmp(what, "spy") == 0) return spy(value);
   if (strcmp(what, "notify") == 0) return notify(argc - 2, argv + 2);
   fprintf(stderr, "guest: unknown word %s\n", what);
   return 2;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "ctrtool/core/exec/clone_again.h"
 #include "ctrtool/core/exec/signals.h"
 #include "ctrtool/core/exec/steps.h"
 #include "ctrtool/core/sys/cred.h"
@@ -66,6 +67,8 @@ Result<void> begin(Context& ctx) {
 Result<void> run_child_steps(Context& ctx, std::size_t first) {
   for (std::size_t i = first; i < ctx.plan->steps.size(); ++i) {
     const Step& step = ctx.plan->steps[i];
+    const auto* const again = std::get_if<CloneAgain>(&step.op);
+    if (again != nullptr && again->lends_memory) return clone_lending_memory(ctx, i + 1);
     if (step.actor != Actor::Parent) TRY(run_step(step, ctx));
   }
   return {};
@@ -78,8 +81,9 @@ Result<void> guard_against_orphaning(const Context& ctx) {
   return sys::prctl_set_pdeathsig(SIGKILL);
 }
 
-void child_main(Context& ctx, std::size_t first) noexcept {
-  const Result<void> begun = begin(ctx);
+void child_main(Context& ctx, std::size_t first) noexcept { child_go_on(ctx, first, begin(ctx)); }
+
+void child_go_on(Context& ctx, std::size_t first, const Result<void>& begun) noexcept {
   const Result<void> ended = begun.ok() ? run_child_steps(ctx, first) : begun;
   const Error error =
       ended.ok() ? make_error(Kind::System, "the plan has no program to execute") : ended.error();

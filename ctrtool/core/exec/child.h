@@ -11,6 +11,9 @@ namespace ctr {
 // Walks the plan's child steps from `first` on and ends in execve; reports why not and exits.
 [[noreturn]] void child_main(Context& ctx, std::size_t first) noexcept;
 
+// The same for a successor of the child, if that could begin.
+[[noreturn]] void child_go_on(Context& ctx, std::size_t first, const Result<void>& begun) noexcept;
+
 [[noreturn]] void child_exit(int status);
 
 // SIGKILL when the runtime dies before the container is its own: set at birth, and again whenever a

@@ -46,6 +46,7 @@ struct Context {
   UniqueFd own_pid_namespace;                       // to go back to after the clone
   pid_t child = 0;
   UniqueFd child_pidfd;
+  pid_t lender = 0;  // what was the child, and lends the child its memory
 
   // Child.
   bool setgroups_denied = false;       // in the joined user namespace, by whoever made it

@@ -8,14 +8,13 @@
 
 #include <cerrno>
 
-#include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/child.h"
+#include "ctrtool/core/exec/clone_again.h"
 #include "ctrtool/core/exec/gate.h"
 #include "ctrtool/core/exec/signals.h"
 #include "ctrtool/core/exec/steps.h"
 #include "ctrtool/core/kit/caps.h"
-#include "ctrtool/core/kit/pidfd.h"
 #include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
@@ -64,25 +63,11 @@ Error explain_death(Error error, Context& ctx) {
                     how.c_str(), limited ? " (is the memory limit too low?)" : "");
 }
 
-// The process that goes on after CloneAgain; its first form has ended and is reaped.
-Result<void> follow_again(Context& ctx) {
-  ChannelMessage message = TRY(ctx.channel.expect(MessageType::Again));
-  pid_t again = TRY(parse_number<pid_t>(message.payload));
-  if (message.fds.size() != 1) return make_error(Kind::System, "channel: a pidfd is missing");
-  // The number is what the sender calls it, and the sender may have a pid namespace of its own.
-  const Result<pid_t> ours = pidfd_pid(message.fds.front());
-  if (ours.ok() && *ours > 0) again = *ours;
-  reap(ctx.child);
-  ctx.child = again;
-  ctx.child_pidfd = std::move(message.fds.front());
-  return {};
-}
-
 Result<void> run_parent_steps(Context& ctx, std::size_t first) {
   for (std::size_t i = first; i < ctx.plan->steps.size(); ++i) {
     const Step& step = ctx.plan->steps[i];
-    if (std::holds_alternative<CloneAgain>(step.op)) {
-      TRY(follow_again(ctx));
+    if (const auto* const again = std::get_if<CloneAgain>(&step.op)) {
+      TRY(follow_again(*again, ctx));
     } else if (step.actor != Actor::Child) {
       TRY(run_step(step, ctx));
     }
@@ -227,6 +212,7 @@ Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
   if (!walked.ok()) {
     Error error = explain_death(last_word(std::move(walked).error(), ctx.channel), ctx);
     kill_and_reap(ctx.child, ctx.child_pidfd);
+    if (ctx.lender > 0) reap(ctx.lender);
     if (!makes_cgroup) return error;
     const Result<void> removed = remove_made(ctx.cgroup, ctx.scope);
     if (!removed.ok()) error.message += "; also: " + removed.error().message;
@@ -236,12 +222,14 @@ Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
   Prepared prepared(ctx.child, std::move(ctx.child_pidfd), std::move(ctx.channel),
                     std::move(ctx.cgroup), std::move(ctx.scope));
   prepared.script_socket_ = std::move(ctx.script_socket);
+  prepared.lender_ = ctx.lender;
   return prepared;
 }
 
 Prepared::~Prepared() {
   if (!channel_.open()) return;
   kill_and_reap(pid_, pidfd_);
+  if (lender_ > 0) reap(lender_);
   static_cast<void>(remove_made(made_cgroup_, scope_));
 }
 
@@ -255,6 +243,7 @@ Result<void> Prepared::release() {
 Result<void> Prepared::go() {
   TRY(channel_.send(MessageType::Go));
   TRY(await_start(channel_, pidfd_));
+  if (lender_ > 0) reap(lender_);
   channel_.close();
   return {};
 }

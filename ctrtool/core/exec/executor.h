@@ -88,6 +88,7 @@ class Prepared {
   UniqueFd pidfd_;
   Channel channel_;
   UniqueFd script_socket_{};
+  pid_t lender_ = 0;  // of the process's memory, see CloneAgain; ends when the program starts
   // Removed again if the container does not come to be.
   std::optional<Cgroup> made_cgroup_;
   std::optional<StartedScope> scope_;

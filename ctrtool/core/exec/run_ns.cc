@@ -37,6 +37,7 @@ Result<UniqueFd> open_namespace(const std::string& path, int type) {
 }  // namespace
 
 Result<void> run(const EnterPidNamespace& op, Context& ctx) {
+  TRY(sys::prctl_set_dumpable(sys::Switch::Off));  // what is born there is seen at once
   ctx.own_pid_namespace = TRY(sys::open("/proc/self/ns/pid", O_RDONLY));
   if (op.from.empty()) return sys::setns(ctx.target, CLONE_NEWPID);
   const UniqueFd fd = TRY(open_namespace(op.from, CLONE_NEWPID));
@@ -73,22 +74,6 @@ Result<void> run(const Unshare& op, Context& ctx) {
   TRY(sys::unshare(op.types));
   if ((op.types & CLONE_NEWUSER) == 0 || !ctx.id_mapper.valid()) return {};
   return finish_mapping(ctx);
-}
-
-Result<void> run(const CloneAgain&, Context& ctx) {
-  sys::Pipe told = TRY(sys::pipe());
-  sys::Cloned again = TRY(sys::clone3(CLONE_PARENT, kNoFd));
-  if (again.pid == 0) {
-    // What we say must not overtake the message below; its sender's end is its word.
-    told.write.reset();
-    char nothing = 0;
-    TRY(sys::read(told.read, &nothing, 1));
-    return guard_against_orphaning(ctx);
-  }
-  // The number is ours, from our own pid namespace, which is the parent's.
-  const std::string pid = strf("%d", again.pid);
-  const Result<void> sent = ctx.channel.send(MessageType::Again, pid, {again.pidfd.borrow()});
-  ::_exit(sent.ok() ? 0 : 1);
 }
 
 Result<void> run(const SetTimeOffsets& op, Context& ctx) {

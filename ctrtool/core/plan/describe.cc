@@ -148,7 +148,10 @@ Named show(const Fork& op) {
 Named show(const Unshare& op) {
   return {"unshare", "unshare: " + namespaces(static_cast<std::uint64_t>(op.types))};
 }
-Named show(const CloneAgain&) { return {"clone_again", "go on as a child of its own"}; }
+Named show(const CloneAgain& op) {
+  return {"clone_again", op.lends_memory ? "go on as a child of its own, in the same memory"
+                                         : "go on as a child of its own"};
+}
 Named show(const SetTimeOffsets& op) {
   return {"set_time_offsets", "time offsets " + quote(trim(op.text))};
 }

@@ -86,7 +86,11 @@ struct Unshare {
 };
 // Child: goes on as a child of its own, which takes its place before the parent (CLONE_PARENT): a
 // pid or time namespace counts for children only.
-struct CloneAgain {};
+struct CloneAgain {
+  // What was the child waits until the program is executed, and lends its memory (CLONE_VM,
+  // CLONE_VFORK): that copies nothing, but is not for a program that waits at a gate.
+  bool lends_memory = false;
+};
 // Child: goes on as a child of its own; what it was waits and ends as that one does, or ends at
 // once.
 struct Fork {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // update, events and wait: what changes, tells and outlives a running container.
 #include <signal.h>
+#include <sys/syscall.h>
 
 #include "tests/support/runtime.h"
 
@@ -188,11 +189,27 @@ OCI_TEST(Events, RefusesIntervalsThatAreNone) {
   }
 }
 
+// A `wait` that comes when its container has ended and is reaped cannot know how it ended.
+bool has_begun_to_wait(const Running& wait) {
+  const std::string call = "/proc/" + std::to_string(wait.pid()) + "/syscall";
+  return eventually(
+      [&] {
+        const std::string number = read_file(call);
+        return number.starts_with(std::to_string(SYS_ppoll) + " ")
+#ifdef SYS_poll
+               || number.starts_with(std::to_string(SYS_poll) + " ")
+#endif
+            ;
+      },
+      20000);
+}
+
 OCI_TEST(Wait, AnswersTheStatusOfSomebodyElsesChild) {
   Bundle bundle;
   bundle.shell("while ! [ -e /tmp/go ]; do sleep 0.1; done; exit 42");
   ASSERT_STATUS(create_bundle(bundle), 0);
   Running waiting(runtime_command({"wait", bundle.id()}));
+  ASSERT_TRUE(has_begun_to_wait(waiting));
   ASSERT_STATUS(runtime({"start", bundle.id()}), 0);
   ASSERT_STATUS(runtime({"exec", bundle.id(), "/bin/touch", "/tmp/go"}), 0);
   const Outcome outcome = waiting.wait();
@@ -205,8 +222,10 @@ OCI_TEST(Wait, AnswersForAKilledOne) {
   Bundle bundle;
   start_waiting(bundle);
   Running waiting(runtime_command({"wait", bundle.id()}));
+  ASSERT_TRUE(has_begun_to_wait(waiting));
   ASSERT_STATUS(runtime({"kill", bundle.id(), "KILL"}), 0);
-  EXPECT_EQ(waiting.wait().out, "137\n");
+  const Outcome outcome = waiting.wait();
+  EXPECT_EQ(outcome.out, "137\n") << outcome.err;
   end(bundle);
 }
 

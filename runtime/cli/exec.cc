@@ -7,6 +7,7 @@
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/compat.h"
 #include "ctrtool/core/sys/file.h"
+#include "runtime/cli/confine.h"
 #include "runtime/cli/launch.h"
 #include "runtime/cli/path.h"
 #include "runtime/cli/supervise.h"
@@ -323,6 +324,7 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, prepared.pid()));
   if (options.detach) return 0;
   const ctr::Trace::Scope running(context.trace, "wait for the program");
+  confine_to_waiting(context);
   return supervise(
       gate, {.pid = prepared.pid(), .pidfd = prepared.pidfd(), .terminal = std::move(terminal)});
 }

@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "ctrtool/core/sys/file.h"
+#include "runtime/cli/confine.h"
 #include "runtime/cli/launch.h"
 #include "runtime/cli/supervise.h"
 
@@ -45,6 +46,7 @@ Result<void> record_exit(const Container& container, int status) {
 Result<int> run_attached(const CommandContext& context, Launched& launched, const SignalGate& gate,
                          NotifyRelay* relay, bool keep) {
   ctr::Trace::Scope running(context.trace, "wait for the program");
+  confine_to_removing(context, launched.container.state);
   const Result<int> status = supervise(gate, {.pid = launched.process.pid(),
                                               .pidfd = launched.process.pidfd(),
                                               .terminal = std::move(launched.terminal),

@@ -3,6 +3,7 @@
 // it can still be had: the kernel, the zombie, or the record of the `run` that supervised it.
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/process.h"
+#include "runtime/cli/confine.h"
 #include "runtime/cli/container.h"
 
 namespace oci::cli {
@@ -40,7 +41,7 @@ Result<int> recorded_status(const Container& container) {
                     ctr::quote(container.state.id).c_str());
 }
 
-Result<int> wait_for(const Container& container) {
+Result<int> wait_for(const CommandContext& context, const Container& container) {
   const ProcessIdentity& init = container.state.init;
   if (init.pid == 0)
     return make_error(Kind::WrongState, "container %s is not yet created",
@@ -51,6 +52,7 @@ Result<int> wait_for(const Container& container) {
     if (zombie.has_value()) return ctr::sys::exit_code(*zombie);
     return recorded_status(container);
   }
+  confine_to_looking(context);
   pollfd ended[] = {{pidfd->raw(), POLLIN, 0}};
   while (ended[0].revents == 0) TRY(ctr::sys::poll(ended, -1));
   const std::optional<int> status = TRY(ended_status(init, *pidfd));
@@ -72,7 +74,7 @@ Result<int> wait(const CommandContext& context, const Words& words) {
   };
   if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
   const Container container = TRY(find_container(context, id));
-  const int status = TRY(wait_for(container));
+  const int status = TRY(wait_for(context, container));
   TRY(print(std::to_string(status) + "\n"));
   return status;
 }

@@ -25,6 +25,24 @@ std::string print(const rapidjson::Value& value) {
 
 rapidjson::Pointer pointer_to(const std::string& text) { return rapidjson::Pointer(text.c_str()); }
 
+void add_leaves(const rapidjson::Value& value, const rapidjson::Pointer& at,
+                std::vector<JsonLeaf>& leaves) {
+  if (value.IsObject()) {
+    for (const auto& member : value.GetObject())
+      add_leaves(member.value, at.Append(member.name), leaves);
+  } else if (value.IsArray()) {
+    for (rapidjson::SizeType i = 0; i < value.Size(); ++i)
+      add_leaves(value[i], at.Append(i), leaves);
+  } else {
+    rapidjson::StringBuffer pointer;
+    at.Stringify(pointer);
+    const auto type = value.IsString()   ? JsonLeaf::Type::String
+                      : value.IsNumber() ? JsonLeaf::Type::Number
+                                         : JsonLeaf::Type::Other;
+    leaves.push_back({pointer.GetString(), type});
+  }
+}
+
 }  // namespace
 
 bool is_json(const std::string& text) { return !parse(text).HasParseError(); }
@@ -85,6 +103,12 @@ std::string json_strings(const std::vector<std::string>& items) {
   std::string text = "[";
   for (const std::string& item : items) text += (text.size() > 1 ? "," : "") + json_string(item);
   return text + "]";
+}
+
+std::vector<JsonLeaf> json_leaves(const std::string& text) {
+  std::vector<JsonLeaf> leaves;
+  add_leaves(parse(text), rapidjson::Pointer(), leaves);
+  return leaves;
 }
 
 }  // namespace support

@@ -2,6 +2,7 @@
 // JSON for tests, by pointer: "/linux/namespaces/0/type".
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,13 @@ std::vector<std::string> json_keys(const std::string& text, const std::string& p
 std::string json_set(const std::string& text, const std::string& pointer, const std::string& value);
 std::string json_remove(const std::string& text, const std::string& pointer);
 std::string json_string(const std::string& text);  // quoted
+
+// Everything that is neither an object nor an array, in document order.
+struct JsonLeaf {
+  std::string pointer;
+  enum class Type : std::uint8_t { Other, Number, String } type;
+};
+std::vector<JsonLeaf> json_leaves(const std::string& text);
 std::string json_strings(const std::vector<std::string>& items);
 
 }  // namespace support

@@ -2,6 +2,8 @@
 // Walks over every property there is: each is written and read again, and each is refused when its
 // value is of another type, null or out of range.
 #include <gtest/gtest.h>
+#include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +19,7 @@
 #include "runtime/spec/json.h"
 #include "runtime/spec/parse.h"
 #include "runtime/spec/schema.h"
+#include "runtime/translate/translate.h"
 #include "tests/support/paths.h"
 #include "tests/support/test_names.h"
 
@@ -334,6 +337,104 @@ TEST_F(EveryNode, RefusesNumbersThatAreNoIntegersOrTooLarge) {
                              "10000000000000000000000000000000000000000"}) {
       EXPECT_FALSE(problems_with(i, text).empty()) << nodes_[i].pointer << " = " << text;
     }
+  }
+}
+
+// --- the sweep: every leaf times extremes and hostile strings, up to the plan --------------------
+
+double processor_ms() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
+}
+
+std::vector<std::string> extremes_of(json::Type type) {
+  if (type == json::Type::Number)
+    return {"0",
+            "1",
+            "-1",
+            "2147483647",
+            "2147483648",
+            "4294967295",
+            "4294967296",
+            "-2147483649",
+            "9223372036854775807",
+            "-9223372036854775808",
+            "18446744073709551615"};
+  if (type != json::Type::String) return {};
+  return {R"("")",
+          R"(" ")",
+          R"("..")",
+          R"("/../../../etc/passwd")",
+          R"("/proc/self/fd/0/..")",
+          R"("a/b:c,d=e")",
+          R"("-1")",
+          R"("4294967295")",
+          R"("%s%n%1000000d")",
+          R"("two\nlines")",
+          R"("\u001b[31mred\u0007")",
+          R"("\u202egnirts\u00e9")",
+          "\"/" + std::string(300, 'x') + '"',
+          '"' + std::string(70000, 'y') + '"'};
+}
+
+bool has_error(const std::vector<Problem>& problems) {
+  return std::any_of(problems.begin(), problems.end(),
+                     [](const Problem& one) { return one.severity == Problem::Error; });
+}
+
+void expect_lines(const std::vector<Problem>& problems) {
+  for (const Problem& problem : problems)
+    EXPECT_EQ(ctr::escape(problem.text()).find('\n'), std::string::npos) << problem.text();
+}
+
+// Refused with a reason, or understood as it is written and translated.
+void expect_refused_or_understood(const std::string& config, const ctr::HostFacts& host,
+                                  unsigned& accepted) {
+  const Parsed<Spec> parsed = parse_spec(config);
+  expect_lines(parsed.problems);
+  if (has_error(parsed.problems)) return;
+  ++accepted;
+  const Parsed<Spec> again = parse_spec(to_json(parsed.value));
+  EXPECT_FALSE(has_error(again.problems));
+  EXPECT_EQ(again.value, parsed.value);
+  TranslateOptions options;
+  options.id = "sweep";
+  options.bundle = "/bundle";
+  options.cgroup = ctr::CgroupRecord{"/sweep", {}};
+  const Translation translation = translate(parsed.value, host, options);
+  expect_lines(translation.problems);
+  EXPECT_FALSE(ctr::describe_text(translation.plan).empty());
+}
+
+TEST_F(EveryNode, TimesExtremesIsRefusedOrUnderstood) {
+  ctr::HostFacts host;
+  host.kernel_major = 6;
+  host.effective = ctr::CapSet::up_to(ctr::kLastNamedCap);
+  unsigned documents = 0;
+  unsigned accepted = 0;
+  double slowest = 0;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    for (const std::string& text : extremes_of(nodes_[i].type)) {
+      SCOPED_TRACE(nodes_[i].pointer + " = " + text.substr(0, 40));
+      const std::string config = Mutation(i, text).apply(document_->root());
+      const double begin = processor_ms();
+      expect_refused_or_understood(config, host, accepted);
+      slowest = std::max(slowest, processor_ms() - begin);
+      ++documents;
+    }
+  }
+  ::printf("%u documents, %u accepted, slowest %.1f ms\n", documents, accepted, slowest);
+  EXPECT_GT(documents, 1500U);
+  EXPECT_GT(accepted, 0U);
+  EXPECT_LT(slowest, 5000);
+}
+
+TEST_F(EveryNode, RefusesWhatIsNoTextForTheKernel) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].type != json::Type::String) continue;
+    for (const char* text : {R"("cut\u0000short")", "\"\xff\"", R"("\ud800")"})
+      EXPECT_TRUE(has_error(problems_with(i, text))) << nodes_[i].pointer << " = " << text;
   }
 }
 

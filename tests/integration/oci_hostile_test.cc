@@ -8,6 +8,7 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "tests/support/console.h"
+#include "tests/support/paths.h"
 #include "tests/support/runtime.h"
 #include "tests/support/tracer.h"
 
@@ -227,6 +228,73 @@ OCI_TEST(HostileJoin, NothingOfTheHostIsInSight) {
   EXPECT_EQ(spied["spied.cwd"], "0");
   for (const std::string& target : spied.all("spied.fd"))
     EXPECT_TRUE(may_be_seen(target)) << target;
+}
+
+// --- SEC-09, SEC-43: what a mount needs is exchanged while it is made ----------------------------
+
+// Exchanges two files all the time, beside the runtime.
+class Swapper {
+ public:
+  Swapper(const std::string& one, const std::string& other)
+      : running_({.argv = {guest_path(), "swap", one, other}}) {
+    EXPECT_TRUE(eventually([&] { return contains(running_.out(), "ready"); }, 20000));
+  }
+  // How many times.
+  std::string stop() {
+    running_.kill(SIGTERM);
+    const Outcome outcome = running_.wait();
+    EXPECT_STATUS(outcome, 0);
+    return Report(outcome.out)["swaps"];
+  }
+
+ private:
+  Running running_;
+};
+
+int race_rounds() { return ::getenv("OCICTR_TEST_LONG") != nullptr ? 2000 : 10; }
+
+OCI_TEST(HostileRaces, ADestinationExchangedForALink) {
+  Host host;
+  TempDir volume;
+  make_directories(volume / "a");
+  ASSERT_EQ(::symlink(host.path().c_str(), (volume / "b").c_str()), 0);
+  write_file("/tmp/file", "text");
+  Bundle bundle;
+  bundle.bind(volume.path(), "/vol", "rbind,rw");
+  bundle.set("/mounts/-", R"({"destination":"/vol/a/x","type":"tmpfs","source":"x"})");
+  bundle.bind("/tmp/file", "/vol/a/f", "bind,ro");
+  bundle.args({"/bin/guest", "exit", "0"});
+  Swapper swapper(volume / "a", volume / "b");
+  int ran = 0;
+  for (int round = 0; round < race_rounds(); ++round) {
+    const Outcome outcome = run_bundle(bundle);
+    expect_ran_or_one_line(outcome);
+    ran += outcome.status == 0 ? 1 : 0;
+  }
+  ::printf("%d rounds: %d ran, the others were refused; %s exchanges\n", race_rounds(), ran,
+           swapper.stop().c_str());
+}
+
+OCI_TEST(HostileRaces, ASourceExchangedForAnother) {
+  TempDir volume;
+  make_directories(volume / "one");
+  make_directories(volume / "two");
+  write_file(volume / "one/who", "1");
+  write_file(volume / "two/who", "2");
+  ASSERT_EQ(::symlink("two", (volume / "link").c_str()), 0);
+  Bundle bundle;
+  bundle.bind(volume / "one", "/data", "bind,ro").shell("cat /data/who");
+  // One of the two directories, whole: never what the link is beside, never none.
+  Swapper swapper(volume / "one", volume / "link");
+  int first = 0;
+  for (int round = 0; round < race_rounds(); ++round) {
+    const Outcome outcome = run_bundle(bundle);
+    EXPECT_STATUS(outcome, 0);
+    EXPECT_TRUE(outcome.out == "1" || outcome.out == "2") << outcome.out;
+    first += outcome.out == "1" ? 1 : 0;
+  }
+  ::printf("%d rounds: %d saw the first directory, %d the second; %s exchanges\n", race_rounds(),
+           first, race_rounds() - first, swapper.stop().c_str());
 }
 
 }  // namespace

@@ -211,6 +211,27 @@ OCI_TEST(Soak, ManyContainersAtOnce) {
 #endif
 }
 
+// --- FLT-18: from far too little memory to enough ------------------------------------------------
+
+OCI_TEST(Cgroup, AMemoryLimitOfAnySizeRunsOrIsTold) {
+  NEED_CONTROLLER("memory");
+  int smallest = 0;
+  for (const int kib : {4, 16, 64, 128, 256, 512, 1024, 4096, 16384}) {
+    SCOPED_TRACE(kib);
+    Bundle bundle;
+    bundle.set("/linux/resources/memory", ctr::strf(R"({"limit":%d})", kib * 1024));
+    const Outcome outcome = run_bundle(bundle.args({"/bin/guest", "exit", "0"}));
+    EXPECT_LT(outcome.status, 256) << "it hangs";
+    // The program itself may be the one that is killed.
+    if (outcome.status != 0 && outcome.status != 137) {
+      EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+    }
+    if (outcome.status == 0 && smallest == 0) smallest = kib;
+  }
+  ::printf("the smallest that runs: %d KiB\n", smallest);
+  EXPECT_GT(smallest, 0);
+}
+
 // --- FLT-08, FLT-09, BAD-46: places that cannot be written ---------------------------------------
 
 OCI_TEST(StateRoot, FullAtAnySizeFailsCleanly) {

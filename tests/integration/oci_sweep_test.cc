@@ -51,6 +51,17 @@ const Scene kDelete = {
       return {"delete", "--force", bundle.id()};
     }};
 
+const Scene kKill = {"kill", kExec.prepare, [](const Bundle& bundle) -> std::vector<std::string> {
+                       return {"kill", bundle.id(), "KILL"};
+                     }};
+const Scene kUpdate = {"update", kExec.prepare,
+                       [](const Bundle& bundle) -> std::vector<std::string> {
+                         return {"update", "--pids-limit", "50", "--cpu-share", "512", bundle.id()};
+                       }};
+const Scene kPause = {"pause", kExec.prepare, [](const Bundle& bundle) -> std::vector<std::string> {
+                        return {"pause", bundle.id()};
+                      }};
+
 constexpr const char* kPayload = "/bin/guest";
 
 class Sweep {
@@ -156,6 +167,9 @@ OCI_TEST(KillSweep, Run) { kill_the_runtime_at_every_call(kRun); }
 OCI_TEST(KillSweep, Start) { kill_the_runtime_at_every_call(kStart); }
 OCI_TEST(KillSweep, Exec) { kill_the_runtime_at_every_call(kExec); }
 OCI_TEST(KillSweep, Delete) { kill_the_runtime_at_every_call(kDelete); }
+OCI_TEST(KillSweep, Kill) { kill_the_runtime_at_every_call(kKill); }
+OCI_TEST(KillSweep, Update) { kill_the_runtime_at_every_call(kUpdate); }
+OCI_TEST(KillSweep, Pause) { kill_the_runtime_at_every_call(kPause); }
 
 // At most one line, and a failed create leaves nothing, not even for `delete`.
 void kill_the_child_at_every_call(const Scene& scene) {

@@ -7,6 +7,7 @@
 //   guest fds               guest open r|w|rw PATH  guest syscall NUMBER
 //   guest alloc MIB         guest fork COUNT        guest wait-term
 //   guest spy PATH          watches who joins, until SIGTERM; PATH is a file that only the host has
+//   guest swap ONE OTHER    exchanges the two files again and again, until SIGTERM
 //   guest notify TEXT...    one datagram each to $NOTIFY_SOCKET; then ends, or holds after "hold"
 #include <dirent.h>
 #include <errno.h>
@@ -393,6 +394,20 @@ int spy(const char* path) {
   return 0;
 }
 
+int swap(const char* one, const char* other) {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigaction(SIGTERM, &action, nullptr);
+  printf("ready\n");
+  fflush(stdout);
+  constexpr unsigned kExchange = 2;  // RENAME_EXCHANGE
+  unsigned done = 0;
+  for (; caught == 0; ++done)
+    if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, kExchange) != 0) return 1;
+  printf("swaps %u\n", done);
+  return 0;
+}
+
 int notify(int count, char** texts) {
   const char* const path = getenv("NOTIFY_SOCKET");
   sockaddr_un to = {};
@@ -425,6 +440,7 @@ int main(int argc, char** argv) {
   if (strcmp(what, "fork") == 0) return fork_many(atoi(value));
   if (strcmp(what, "wait-term") == 0) return wait_term();
   if (strcmp(what, "spy") == 0) return spy(value);
+  if (strcmp(what, "swap") == 0 && argc > 3) return swap(argv[2], argv[3]);
   if (strcmp(what, "notify") == 0) return notify(argc - 2, argv + 2);
   fprintf(stderr, "guest: unknown word %s\n", what);
   return 2;

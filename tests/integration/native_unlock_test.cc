@@ -120,8 +120,7 @@ NS_TEST(NativeUnlock, Example6Mistakes) {
   EXPECT_EQ(shell("$C unlock -k /tmp/c sh -c 'exit 7'").status, 7);
 }
 
-// --- no code and no file of the new root before the drop
-// ------------------------------------------
+// --- no code and no file of the new root before the drop -----------------------------------------
 
 #if defined(__x86_64__)
 struct Calls {
@@ -208,8 +207,7 @@ NS_TEST(NativeUnlock, LoaderVariablesStayWithTheRoot) {
   EXPECT_EQ(shell("LD_X=1 $C unlock --keep-ld -r / sh -c 'echo ${LD_X-gone}'").out, "1\n");
 }
 
-// --- every operation
-// ------------------------------------------------------------------------------
+// --- every operation -----------------------------------------------------------------------------
 
 NS_TEST(NativeUnlock, OperationsOnMounts) {
   const Outcome tree = shell(
@@ -319,8 +317,7 @@ NS_TEST(NativeUnlock, AttachesAMountThatIsADescriptor) {
   EXPECT_EQ(seen.out, "/mnt/passwd\n") << seen.err;
 }
 
-// --- the drop
-// -------------------------------------------------------------------------------------
+// --- the drop ------------------------------------------------------------------------------------
 
 NS_TEST(NativeUnlock, SetsAsTheyAreAskedFor) {
   const auto sets = [](const std::string& words) {

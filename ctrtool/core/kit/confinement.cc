@@ -19,8 +19,7 @@
 namespace ctr {
 namespace {
 
-// --- Landlock
-// --------------------------------------------------------------------------------------
+// --- Landlock ------------------------------------------------------------------------------------
 
 // The rights of its first version: a kernel knows all of them or has no Landlock.
 constexpr std::uint64_t kAllRights = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
@@ -41,8 +40,7 @@ bool is_missing(const Error& error) {
   return error.code == ENOSYS || error.code == EOPNOTSUPP || error.code == EINVAL;
 }
 
-// --- seccomp
-// ---------------------------------------------------------------------------------------
+// --- seccomp -------------------------------------------------------------------------------------
 
 constexpr std::array kAllowed = {
 // waiting

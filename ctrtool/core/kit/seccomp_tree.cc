@@ -32,8 +32,7 @@ void append(Program& code, const Program& more) {
   code.insert(code.end(), more.begin(), more.end());
 }
 
-// --- conditions
-// ------------------------------------------------------------------------------------
+// --- conditions ----------------------------------------------------------------------------------
 
 // Stands for the distance to the end of the rule, which is known when the rule is complete: a rule
 // is shorter than this.
@@ -178,8 +177,7 @@ bool are_ambiguous(Rules rules) {
   return false;
 }
 
-// --- the tree
-// -------------------------------------------------------------------------------------
+// --- the tree ------------------------------------------------------------------------------------
 
 // From `first` up to the next leaf.
 struct Leaf {

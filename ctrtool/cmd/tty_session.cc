@@ -91,7 +91,11 @@ class Holder {
     if (user_.valid()) TRY(sys::set_nonblocking(user_));
     while (!status_.has_value()) TRY(wait());
     while (read_terminal()) TRY(wait_for_user());
-    tell(message_of('e', *status_));
+    return {};
+  }
+
+  Result<void> say_status() {
+    tell(message_of('e', status_.value_or(kExitSetup)));
     return wait_for_user();
   }
 
@@ -246,7 +250,9 @@ Result<void> leave_the_caller() {
     Holder holder(std::move(kept.listener), std::move(kept.user), std::move(kept.terminal),
                   std::move(*child), std::move(kept.transcript), request.terminal.idle_ms);
     (void)holder.run();
+    // Before the user hears of the end, and looks.
     (void)sys::unlinkat(kCwd, request.path, 0);
+    (void)holder.say_status();
   }
   child_exit(0);
 }

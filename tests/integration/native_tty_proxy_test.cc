@@ -241,7 +241,8 @@ NS_TEST(TtyProxy, ImproveSessionsThatAreNone) {
       kHas + "cd /tmp; touch 1; mkfifo keys; $C tty_proxy --session s --detached " + kAnswering +
       "; $C tty_proxy --session s --detached true; echo $?; H=$(ss -xlpH src /tmp/s | sed "
       "'s/.*pid=\\([0-9]*\\).*/\\1/'); $C tty_proxy --attach s <keys >1 & exec 7>keys; echo one "
-      ">&7; has 'got one' 1; kill -9 $H; wait $!; echo $?; test -S s && echo stale; $C tty_proxy "
+      ">&7; has 'got one' 1; kill -9 $H; wait $!; echo $?; until test -z \"$(ss -xlH src "
+      "/tmp/s)\"; do sleep 0.02; done; test -S s && echo stale; $C tty_proxy "
       "--session s -- sh -c 'exit 4' </dev/null; echo $?");
   EXPECT_EQ(killed.out, "125\n125\nstale\n4\n") << killed.err;
   EXPECT_THAT(killed.err, HasSubstr("there is a session at"));

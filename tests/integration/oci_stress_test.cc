@@ -194,11 +194,12 @@ OCI_TEST(Soak, ManyContainersAtOnce) {
   Bundle bundle;
   Crowd crowd(bundle);
   const double first = crowd.grow_to(count / 10);
+  ASSERT_EQ(crowd.size(), count / 10);
   const long early = private_kib(crowd.last());
   crowd.grow_to(count - count / 10);
   const double last = crowd.grow_to(count);
-  const long late = private_kib(crowd.last());
   ASSERT_EQ(crowd.size(), count);
+  const long late = private_kib(crowd.last());
   EXPECT_EQ(json_size(runtime({"list", "--format", "json"}).out, ""), static_cast<int>(count));
   ::printf(
       "%zu at once: create took %.1f ms among the first, %.1f ms among the last; each keeps "

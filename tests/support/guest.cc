@@ -330,7 +330,15 @@ bool is_joining(int process) {
   return size > 0 && strcmp(exe, "/bin/guest") != 0 && strcmp(exe, "/bin/busybox") != 0;
 }
 
-// What its descriptors lead to, each once: there are few kinds.
+// It may well have opened a file of the container.
+bool is_our_own(int descriptors, const char* number, const char* path) {
+  struct stat its {};
+  struct stat ours {};
+  return fstatat(descriptors, number, &its, 0) == 0 && stat(path, &ours) == 0 &&
+         its.st_dev == ours.st_dev && its.st_ino == ours.st_ino;
+}
+
+// What else its descriptors lead to, each once: there are few kinds.
 void spy_descriptors(int process) {
   static char known[64][256];
   static int count = 0;
@@ -342,6 +350,7 @@ void spy_descriptors(int process) {
     if (entry->d_name[0] == '.' ||
         readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1) < 0)
       continue;
+    if (target[0] == '/' && is_our_own(dirfd(dir), entry->d_name, target)) continue;
     if (char* const number = strchr(target, '['); number != nullptr) *number = 0;
     int i = 0;
     while (i < count && strcmp(known[i], target) != 0) ++i;

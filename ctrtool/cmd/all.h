@@ -7,6 +7,7 @@
 
 namespace ctr {
 
+extern const Manual kEscapeManual;
 int run_escape(const Words& argv);
 
 extern const Manual kCmdManual;

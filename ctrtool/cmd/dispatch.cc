@@ -30,7 +30,7 @@ constexpr Applet kApplets[] = {
      &kDebugShellManual},
     {"env", "", run_env, "change the environment, print it or run a program", &kEnvManual},
     {"escape", "_ctrtool_escaped", run_escape, "run an applet from a sealed copy of ctrtool",
-     nullptr},
+     &kEscapeManual},
     {"help", "", run_help, "explain applets", &kHelpManual},
     {"launcher", "container-launcher", run_launcher,
      "make a process in namespaces, have a script configure it, execute", &kLauncherManual},

@@ -59,25 +59,37 @@ Result<void> escape_applet(const Words& argv) {
                     "cmd ...\"");
 }
 
-int run_escape(const Words& argv) {
-  if (argv.size() < 2) {
-    complain("escape", "an applet is missing");
-    return kExitDispatch;
-  }
-  std::string_view name = argv[1];
+namespace {
+
+Result<Ending> run_escaped(const Parsed& parsed) {
+  if (parsed.words.empty()) return make_error(Kind::InvalidSpec, "an applet is missing");
+  std::string_view name = parsed.words[0];
   name.remove_prefix(name.rfind('/') + 1);
   const Applet* applet = find_applet(name);
-  if (applet == nullptr || applet->run == run_escape) {
-    complain("escape", applet == nullptr ? strf("unknown applet %s", quote(name).c_str())
-                                         : std::string("escape once is enough"));
-    return kExitDispatch;
-  }
-  const Result<void> escaped = start_again(escape_words(argv));
-  if (!escaped.ok()) {
-    complain("escape", escaped.error().message);
-    return kExitDispatch;
-  }
-  return applet->run(Words(argv.begin() + 1, argv.end()));
+  if (applet == nullptr)
+    return make_error(Kind::InvalidSpec, "unknown applet %s", quote(name).c_str());
+  if (applet->run == run_escape) return make_error(Kind::InvalidSpec, "escape once is enough");
+  TRY(start_again(escape_words(parsed.argv)));
+  return Ending{.status = applet->run(parsed.words)};
 }
+
+}  // namespace
+
+const Manual kEscapeManual = {
+    .name = "escape",
+    .synopsis = "APPLET [ARG...]",
+    .purpose =
+        "Runs APPLET from a sealed copy of ctrtool in memory: whoever sees its process from a\n"
+        "container, by /proc/PID/exe, gets no hold on the host's file. The words and the\n"
+        "environment stay as they are. Applets that enter containers do so by themselves.",
+    .options = {},
+    .exit_codes = "255  no copy could be made, no such applet\nelse APPLET's",
+    .examples = "ctrtool escape launcher -w -Ump -t -- sh",
+    .order = Order::Stop,
+    .usage_status = kExitDispatch,
+    .failure_status = kExitDispatch,
+};
+
+int run_escape(const Words& argv) { return run_applet(kEscapeManual, argv, run_escaped); }
 
 }  // namespace ctr

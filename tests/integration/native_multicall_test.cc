@@ -79,6 +79,8 @@ NS_TEST(NativeMulticall, ImproveGuardsNeitherReadNorWrite) {
 NS_TEST(NativeMulticall, EscapeErrors) {
   EXPECT_EQ(shell("$C escape").status, 255);
   EXPECT_EQ(shell("$C escape nosuch").status, 255);
+  EXPECT_EQ(shell("$C escape --nosuch env").status, 255);
+  EXPECT_EQ(shell("$C escape --help").out, shell("$C help escape").out);
   EXPECT_EQ(shell("$C _ctrtool_escaped env -i A=1").out, "A=1\n");
 }
 

@@ -139,9 +139,10 @@ NS_TEST(NativeHelp, PartsOfThePages) {
 
 NS_TEST(NativeHelp, EveryManualPageIsWhatTheTablesSay) {
   const std::string man = support::source_dir() + "/ctrtool/man/ctrtool";
-  for (const char* name : {"cmd", "env", "help", "launcher", "mini-init", "mini-init2", "mount_seq",
-                           "nsenter", "reset_cgroup", "rootfs-mount", "set_fds", "make_ns",
-                           "unlock", "pidns_run", "chroot_pivot", "debug_shell"})
+  for (const char* name :
+       {"cmd", "env", "help", "launcher", "mini-init", "mini-init2", "mount_seq", "nsenter",
+        "reset_cgroup", "rootfs-mount", "set_fds", "make_ns", "unlock", "pidns_run", "chroot_pivot",
+        "debug_shell", "escape", "tty_proxy"})
     EXPECT_EQ(in_scratch("$C help -m " + std::string(name)).out,
               support::read_file(man + "-" + name + ".1"))
         << name;

@@ -221,20 +221,22 @@ NS_TEST(NativeHelp, OptionsTopicsOfItsDocument) {
     EXPECT_THAT(shell("$C help").out, HasSubstr(std::string(" ") + topic)) << topic;
   }
   // Each word that the topics name is one: a bad one would be a mistake of usage.
-  const Outcome bad = shell(
-      "cd /tmp; words() { $C help $1 | sed -n \"/^$2/{n;p}\"; }; try() { $C ns_open_file \"$@\" -q "
-      "2>/dev/null; test $? != 1 || echo \"bad: $*\"; }; "
-      "for w in $(words sockets Families) odd; do try -n -d $w; done; "
-      "for w in $(words sockets Types) odd; do try -n -d unix -t $w; done; "
-      "for w in $(words sockets Protocols) odd; do try -n -p $w; done; "
-      "for w in $(words open-flags Flags) odd; do try -m -O $w; done; "
-      "for w in $(words open-flags How) odd; do try -m -R $w; done; "
-      "for w in $($C help ops | sed -n 's/^  [a-zA-Z]  //p' | sed 's/   .*//'); do $C ns_open_file "
-      "-I $w -q 2>&1 | grep unknown; done");
-  EXPECT_EQ(
-      bad.out,
-      "bad: -n -d odd\nbad: -n -d unix -t odd\nbad: -n -p odd\nbad: -m -O odd\nbad: -m -R odd\n")
-      << bad.err;
+  const auto bad_words = [](const std::string& topic, const std::string& line,
+                            const std::string& option) {
+    return shell("cd /tmp; for w in $($C help " + topic + " | sed -n '/^" + line +
+                 "/{n;p}') odd; do $C ns_open_file " + option +
+                 " $w -q 2>/dev/null; test $? != 1 || echo $w; done")
+        .out;
+  };
+  EXPECT_EQ(bad_words("sockets", "Families", "-n -d"), "odd\n");
+  EXPECT_EQ(bad_words("sockets", "Types", "-n -d unix -t"), "odd\n");
+  EXPECT_EQ(bad_words("sockets", "Protocols", "-n -p"), "odd\n");
+  EXPECT_EQ(bad_words("open-flags", "Flags", "-m -O"), "odd\n");
+  EXPECT_EQ(bad_words("open-flags", "How", "-m -R"), "odd\n");
+  const Outcome operations = shell(
+      "cd /tmp; for w in $($C help ops | sed -n 's/^  [a-zA-Z]  //p' | sed 's/   .*//') odd; do $C "
+      "ns_open_file -I $w -q 2>&1 | grep -o 'odd.*unknown operation'; done");
+  EXPECT_EQ(operations.out, "odd\": unknown operation\n") << operations.err;
 }
 
 NS_TEST(NativeHelp, OptionsJsonHasScopesAndVariables) {

@@ -98,7 +98,7 @@ std::vector<Change> all_changes(const std::string& config) {
 }
 
 std::vector<Change> changes_to_try(const std::string& config) {
-  constexpr std::size_t kSamples = 40;
+  constexpr std::size_t kSamples = 24;
   std::vector<Change> all = all_changes(config);
   if (::getenv("OCICTR_TEST_LONG") != nullptr) return all;
   std::vector<Change> some;
@@ -131,6 +131,7 @@ OCI_TEST(SchemaSweep, OfAConfigurationThatRuns) {
   const std::vector<Change> changes = changes_to_try(good);
   unsigned refused = 0;
   double slowest = 0;
+  std::string where;
   for (const Change& change : changes) {
     SCOPED_TRACE(change.pointer + " = " + change.value.substr(0, 40));
     bundle.write_config(json_set(good, change.pointer, change.value));
@@ -138,7 +139,10 @@ OCI_TEST(SchemaSweep, OfAConfigurationThatRuns) {
     EXPECT_LT(valid.status, 128) << valid.err;
     const double begin = now_ms();
     const Outcome created = create_bundle(bundle);
-    slowest = std::max(slowest, now_ms() - begin);
+    if (const double took = now_ms() - begin; took > slowest) {
+      slowest = took;
+      where = change.pointer + " = " + change.value.substr(0, 40);
+    }
     expect_answer(created);
     if (change.must_fail) {
       EXPECT_NE(valid.status, 0) << "validate takes it";
@@ -157,8 +161,8 @@ OCI_TEST(SchemaSweep, OfAConfigurationThatRuns) {
       return;
     }
   }
-  ::printf("%zu configurations, %u refused, slowest create %.0f ms\n", changes.size(), refused,
-           slowest);
+  ::printf("%zu configurations, %u refused, slowest create %.0f ms (%s)\n", changes.size(), refused,
+           slowest, where.c_str());
   EXPECT_GT(refused, 0U);
 }
 

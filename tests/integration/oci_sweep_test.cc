@@ -73,6 +73,7 @@ class Sweep {
     delete_container();
   }
 
+  const std::vector<Call>& all_points() const { return calls_; }
   // The calls to bring a fault about at: all, or so many of them, evenly.
   std::vector<Call> points(std::size_t samples) const {
     if (is_long() || calls_.size() <= samples) return calls_;
@@ -332,5 +333,20 @@ OCI_TEST(ErrorSweep, Run) { fail_every_call(kRun); }
 OCI_TEST(ErrorSweep, Start) { fail_every_call(kStart); }
 OCI_TEST(ErrorSweep, Exec) { fail_every_call(kExec); }
 OCI_TEST(ErrorSweep, Delete) { fail_every_call(kDelete); }
+
+// Without its pidfd the process that runs on is still known, and ended.
+OCI_TEST(ErrorSweep, ExecWithoutPidfds) {
+  if (const std::string why = why_no_sweep(); !why.empty()) GTEST_SKIP() << why;
+  Sweep sweep(kExec);
+  for (const Call& point : sweep.all_points()) {
+    if (point.call != SYS_pidfd_open) continue;
+    SCOPED_TRACE(place_of(kExec, point));
+    const Traced traced = sweep.round_with(point, {.kind = Fault::kFail, .error = EMFILE});
+    EXPECT_NE(traced.outcome.status, 0);
+    expect_success_or_one_line(traced, {point, EMFILE});
+    sweep.delete_container();
+  }
+  sweep.report("pidfds");
+}
 
 }  // namespace

@@ -71,7 +71,13 @@ Result<void> follow_again(const CloneAgain& op, Context& ctx) {
   if (op.lends_memory) {
     ctx.lender = ctx.child;
     ctx.child = again;
-    ctx.child_pidfd = TRY(sys::pidfd_open(again));
+    Result<UniqueFd> pidfd = sys::pidfd_open(again);
+    if (!pidfd.ok()) {
+      // A child of ours that is not reaped: its number is nobody else's.
+      ::kill(again, SIGKILL);
+      return pidfd.error();
+    }
+    ctx.child_pidfd = std::move(pidfd).value();
     return {};
   }
   if (message.fds.size() != 1) return make_error(Kind::System, "channel: a pidfd is missing");

@@ -87,7 +87,9 @@ Result<void> become(const Program& program, const Stdio& stdio, UniqueFd& failur
 
 [[noreturn]] void child_side(const Program& program, const Stdio& stdio, UniqueFd failure) {
   const Result<void> done = become(program, stdio, failure);
-  (void)sys::write_all(failure, ctr::encode_error(done.error()));
+  // No more than the pipe holds: it is read when we have ended.
+  constexpr std::size_t kMost = 16U << 10;
+  (void)sys::write_all(failure, ctr::encode_error(done.error()).substr(0, kMost));
   ctr::child_exit(127);
 }
 

@@ -169,6 +169,14 @@ TEST_F(Hooks, WhatCannotBeExecutedSaysWhy) {
   EXPECT_THAT(run({hook}), HasSubstr(": Exec format error"));
 }
 
+// What it is called is longer than a pipe is wide.
+TEST_F(Hooks, AnEndlessPathIsNoReasonToWait) {
+  const std::string path = "/" + std::string(100000, 'y');
+  const std::string said = run({Hook{.path = path, .args = {}, .env = {}, .timeout_s = 20}});
+  EXPECT_NE(said, "");
+  EXPECT_EQ(said.find("timeout"), std::string::npos);
+}
+
 TEST_F(Hooks, ARelativePathOrATimeoutOfNothingIsRefused) {
   const ctr::Result<void> relative =
       runner().run(HookStage::Prestart,

@@ -213,7 +213,7 @@ OCI_TEST(HostileJoin, NothingOfTheHostIsInSight) {
   Running spy(runtime_command({"run", "--bundle", bundle.path(), bundle.id()}));
   ASSERT_TRUE(eventually([&] { return contains(spy.out(), "ready"); }, 20000)) << spy.err();
 
-  // How many are seen depends on who runs when: there are more until some were.
+  // How many are seen depends on who runs when; of so many some are.
   const int enough = is_long ? 2000 : 40;
   for (int i = 0; i < enough; ++i)
     ASSERT_STATUS(runtime({"exec", bundle.id(), "/bin/guest", "exit", "0"}), 0);

@@ -330,12 +330,13 @@ bool is_joining(int process) {
   return size > 0 && strcmp(exe, "/bin/guest") != 0 && strcmp(exe, "/bin/busybox") != 0;
 }
 
-// It may well have opened a file of the container.
-bool is_our_own(int descriptors, const char* number, const char* path) {
+// A file of the host is there to be looked at: one of the container, which it may well have opened,
+// and one that is closed by now are not.
+bool is_of_the_host(int descriptors, const char* number, const char* path) {
   struct stat its {};
   struct stat ours {};
-  return fstatat(descriptors, number, &its, 0) == 0 && stat(path, &ours) == 0 &&
-         its.st_dev == ours.st_dev && its.st_ino == ours.st_ino;
+  if (fstatat(descriptors, number, &its, 0) != 0) return false;
+  return stat(path, &ours) != 0 || its.st_dev != ours.st_dev || its.st_ino != ours.st_ino;
 }
 
 // What else its descriptors lead to, each once: there are few kinds.
@@ -350,7 +351,7 @@ void spy_descriptors(int process) {
     if (entry->d_name[0] == '.' ||
         readlinkat(dirfd(dir), entry->d_name, target, sizeof target - 1) < 0)
       continue;
-    if (target[0] == '/' && is_our_own(dirfd(dir), entry->d_name, target)) continue;
+    if (target[0] == '/' && !is_of_the_host(dirfd(dir), entry->d_name, target)) continue;
     if (char* const number = strchr(target, '['); number != nullptr) *number = 0;
     int i = 0;
     while (i < count && strcmp(known[i], target) != 0) ++i;
@@ -378,22 +379,28 @@ void spy_on(int process, const char* path, Spied* spied) {
   spied->cwd += cwd;
 }
 
-// The next processes have the next numbers.
+// Of our pid namespace: the last word of /proc/loadavg.
+int newest_pid(int loadavg) {
+  char text[256] = {};
+  if (pread(loadavg, text, sizeof text - 1, 0) <= 0) return 0;
+  const char* const word = strrchr(text, ' ');
+  return word == nullptr ? 0 : atoi(word);
+}
+
 int spy(const char* path) {
   struct sigaction action {};
   action.sa_handler = on_signal;
   sigaction(SIGTERM, &action, nullptr);
+  const int loadavg = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
   printf("ready\n");
   fflush(stdout);
-  constexpr int kAhead = 4;
   Spied spied{};
   for (int last = getpid(); caught == 0;) {
-    for (int pid = last + 1; pid <= last + kAhead; ++pid) {
+    while (last < newest_pid(loadavg)) {
       char name[64];
-      snprintf(name, sizeof name, "/proc/%d", pid);
+      snprintf(name, sizeof name, "/proc/%d", ++last);
       const int process = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-      if (process < 0) continue;
-      last = pid;
+      if (process < 0) continue;  // gone already
       spy_on(process, path, &spied);
       close(process);
     }

@@ -85,30 +85,6 @@ t_scope() {
   expect 0 "$OCICTR" delete scope
   gone $unit
 }
-t_checkpoint() {
-  bundle "$work/b" "$limits"' | .linux.cgroupsPath = "/octest/dumped"
-    | .mounts += [{destination: "/run", type: "tmpfs", source: "tmpfs"}]' \
-    sh -c 'i=0; while :; do i=$((i + 1)); echo $i > /run/count; sleep 0.05; done'
-  count_of() { cat "/proc/$(pid_of dumped)/root/run/count"; }
-  counted() { [ "$(count_of)" -ge "$1" ]; }
-  # Without files of ours: criu would not find them again.
-  "$OCICTR" run -d -b "$work/b" dumped >/dev/null 2>&1 || fail "run"
-  eventually counted 3
-  rm -rf "$work/images"
-  expect 0 "$OCICTR" checkpoint --image-path "$work/images" dumped
-  [ -z "$(state_of dumped)" ] || fail "it is still there"
-  gone dumped
-  expect 0 "$OCICTR" restore -d -b "$work/b" --image-path "$work/images" dumped
-  counted 3 || fail "it began anew"
-  eventually counted $(($(count_of) + 3))
-  expect_limits "$(pid_of dumped)"
-  denies_devices "$(pid_of dumped)"
-  expect 0 "$OCICTR" pause dumped
-  [ "$(state_of dumped)" = paused ] || fail "the status is $(state_of dumped)"
-  expect 0 "$OCICTR" resume dumped
-  expect 0 "$OCICTR" delete -f dumped
-  gone octest
-}
 t_subgroup_of_a_scope() {
   bundle "$work/b" "$limits"' | .linux.cgroupsPath = ":octest:sub"
     | .annotations = {"run.oci.systemd.subgroup": "container"}' sleep 100

@@ -58,6 +58,7 @@ constexpr std::array kAllowed = {
     SYS_rt_sigaction,
     SYS_restart_syscall,
     SYS_clock_nanosleep,
+    SYS_nanosleep,
     SYS_clock_gettime,
     SYS_pidfd_send_signal,
     SYS_pidfd_open,

@@ -3,6 +3,12 @@
 #include "ctrtool/core/kit/resctrl.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "ctrtool/core/sys/file.h"
 #include "tests/support/files.h"
@@ -25,6 +31,18 @@ class Fake {
     write_file(dir_.path() + name + "/tasks", "");
     write_file(dir_.path() + name + "/schemata", "");
   }
+  // What the kernel does at once: a new directory has files.
+  void complete() const {
+    for (const auto& entry : std::filesystem::directory_iterator(dir_.path())) {
+      const std::string name = "/" + entry.path().filename().string();
+      if (!entry.is_directory() || name == "/mon_groups") continue;
+      if (!path_exists(entry.path().string() + "/tasks")) group(name);
+      for (const auto& monitor :
+           std::filesystem::directory_iterator(entry.path().string() + "/mon_groups"))
+        if (!path_exists(monitor.path().string() + "/tasks"))
+          write_file(monitor.path().string() + "/tasks", "");
+    }
+  }
   std::string read(const std::string& name) const { return read_file(dir_ / name); }
   std::string path(const std::string& name) const { return dir_ / name; }
   ctr::BorrowedFd fd() const { return fd_; }
@@ -33,6 +51,44 @@ class Fake {
   TempDir dir_;
   ctr::UniqueFd fd_;
 };
+
+// Joins in a process that stops at each system call, so that what it makes is complete before it
+// makes the next one.
+bool joins_as_with_a_kernel(const Fake& fake, const ctr::RdtGroup& group, pid_t pid) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) ::_exit(2);
+    ::raise(SIGSTOP);
+    ::_exit(ctr::join_rdt_group(fake.fd(), group, pid).ok() ? 0 : 1);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
+    fake.complete();
+    ::ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
+  }
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) < 2) << status;
+  return status == 0;
+}
+
+NS_TEST(Resctrl, NewGroupsAreLimitedJoinedAndMonitored) {
+  const Fake fake;
+  const ctr::RdtGroup mine{.name = "mine",
+                           .own = true,
+                           .compared = {"L3:0=f"},
+                           .written = {"MB:0=20"},
+                           .monitor = "web"};
+  ASSERT_TRUE(joins_as_with_a_kernel(fake, mine, 42));
+  EXPECT_EQ(fake.read("mine/schemata"), "MB:0=20\n") << "the last one written";
+  EXPECT_EQ(fake.read("mine/tasks"), "42");
+  EXPECT_EQ(fake.read("mine/mon_groups/web/tasks"), "42");
+  ASSERT_TRUE(joins_as_with_a_kernel(fake, {.name = "new", .compared = {"L3:0=3"}}, 43));
+  EXPECT_EQ(fake.read("new/schemata"), "L3:0=3\n");
+  EXPECT_EQ(fake.read("new/tasks"), "43");
+  EXPECT_TRUE(joins_as_with_a_kernel(fake, {.name = "shared", .monitor = "web"}, 44));
+  EXPECT_EQ(fake.read("shared/mon_groups/web/tasks"), "44");
+  EXPECT_FALSE(joins_as_with_a_kernel(fake, {.name = "shared", .monitor = "web"}, 45));
+  EXPECT_EQ(fake.read("shared/mon_groups/web/tasks"), "44") << "somebody else's";
+}
 
 NS_TEST(Resctrl, AGroupThatExistsIsJoinedIfItIsAsAsked) {
   const Fake fake;

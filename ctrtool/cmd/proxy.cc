@@ -109,8 +109,7 @@ Result<void> open_pipes(const ProxyRequest& request, ProxyLinks& links, ProxyEnd
 }
 
 Result<void> record(const std::string& path, ProxyLinks& links) {
-  links.transcript = TRY(open_transcript(path));
-  Transcript* transcript = &*links.transcript;
+  Transcript* transcript = &links.transcript.emplace(TRY(open_transcript(path)));
   if (links.terminal.has_value()) links.terminal->record(transcript);
   if (links.out.has_value()) links.out->record(transcript);
   if (links.err.has_value()) links.err->record(transcript);
@@ -135,11 +134,10 @@ Result<ProxyTerminal> make_terminal(const ProxyRequest& request) {
   return terminal;
 }
 
-Result<Transcript> open_transcript(const std::string& path) {
+Result<UniqueFd> open_transcript(const std::string& path) {
   constexpr mode_t kMode = 0600;
   constexpr int kFlags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK;
-  UniqueFd file = TRY_CTX(sys::open(path, kFlags, kMode), "transcript");
-  return Transcript(std::move(file));
+  return TRY_CTX(sys::open(path, kFlags, kMode), "transcript");
 }
 
 struct Proxy::Links : ProxyLinks {};

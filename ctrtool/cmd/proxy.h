@@ -37,8 +37,8 @@ struct ProxyTerminal {
   UniqueFd peer;
 };
 Result<ProxyTerminal> make_terminal(const ProxyRequest& request);
-// Appended to. Never waited for: a FIFO without a reader is an error.
-Result<Transcript> open_transcript(const std::string& path);
+// For a Transcript: appended to, and never waited for: a FIFO without a reader is an error.
+Result<UniqueFd> open_transcript(const std::string& path);
 
 // The program's ends; to be closed here once it runs.
 struct ProxyEnds {

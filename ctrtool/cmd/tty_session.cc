@@ -274,7 +274,7 @@ Result<Held> hold_session(const HoldRequest& request) {
   Kept kept;
   kept.terminal = TRY(make_terminal(request.terminal));
   if (request.terminal.transcript.has_value())
-    kept.transcript = TRY(open_transcript(*request.terminal.transcript));
+    kept.transcript.emplace(TRY(open_transcript(*request.terminal.transcript)));
   if (!request.detached) {
     // Connected before anything is said, so that nothing is missed.
     sys::SocketPair pair = TRY(sys::socketpair(SOCK_SEQPACKET));

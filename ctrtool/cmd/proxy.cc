@@ -2,15 +2,14 @@
 #include "ctrtool/cmd/proxy.h"
 
 #include <fcntl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <utility>
 #include <vector>
 
+#include "ctrtool/cmd/wait_child.h"
 #include "ctrtool/cmd/words.h"
 #include "ctrtool/core/kit/relay.h"
 #include "ctrtool/core/kit/terminal.h"
@@ -210,17 +209,13 @@ class Proxy::Loop {
   }
 
   Result<void> take_signals() {
-    signalfd_siginfo info{};
-    while (true) {
-      const Result<std::size_t> got = sys::read(signals_, &info, sizeof info);
-      if (!got.ok() && got.error().code == EAGAIN) return {};
-      if (!got.ok()) return got.error();
-      const int signal = static_cast<int>(info.ssi_signo);
+    while (const int signal = TRY(next_signal(signals_))) {
       if (signal == SIGWINCH)
         resize();
       else if (signal != SIGCHLD && signal != SIGPIPE)
         pass_on(signal);
     }
+    return {};
   }
 
   // With the program gone, whoever still writes is not worth waiting for.

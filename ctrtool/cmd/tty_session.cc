@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,6 +13,7 @@
 
 #include "ctrtool/cmd/fd_table.h"
 #include "ctrtool/cmd/spawn.h"
+#include "ctrtool/cmd/wait_child.h"
 #include "ctrtool/core/base/rollback.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/child.h"
@@ -386,12 +386,7 @@ class User {
   }
 
   Result<void> take_signals() {
-    signalfd_siginfo info{};
-    while (true) {
-      const Result<std::size_t> got = sys::read(signals_, &info, sizeof info);
-      if (!got.ok() && got.error().code == EAGAIN) return {};
-      if (!got.ok()) return got.error();
-      const int signal = static_cast<int>(info.ssi_signo);
+    while (const int signal = TRY(next_signal(signals_))) {
       if (signal == SIGWINCH)
         send_size();
       else if (signal == SIGHUP || signal == SIGTERM)
@@ -399,6 +394,7 @@ class User {
       else if (signal != SIGCHLD && signal != SIGPIPE)
         send(message_of('s', signal));
     }
+    return {};
   }
 
   void leave(const char* why) {

@@ -17,14 +17,10 @@ namespace ctr {
 namespace {
 
 Result<void> pass_on(BorrowedFd signals, BorrowedFd pidfd) {
-  signalfd_siginfo info{};
-  while (true) {
-    const Result<std::size_t> got = sys::read(signals, &info, sizeof info);
-    if (!got.ok() && got.error().code == EAGAIN) return {};
-    if (!got.ok()) return got.error();
-    const int signal = static_cast<int>(info.ssi_signo);
+  while (const int signal = TRY(next_signal(signals))) {
     if (signal != SIGCHLD) (void)sys::pidfd_send_signal(pidfd, signal);  // it may have ended
   }
+  return {};
 }
 
 }  // namespace
@@ -35,6 +31,14 @@ Result<TakenSignals> take_signals() {
   UniqueFd fd = TRY(sys::signalfd(all));
   const sigset_t before = TRY(sys::sigprocmask(SIG_SETMASK, all));
   return TakenSignals{std::move(fd), before};
+}
+
+Result<int> next_signal(BorrowedFd signals) {
+  signalfd_siginfo info{};
+  const Result<std::size_t> got = sys::read(signals, &info, sizeof info);
+  if (!got.ok() && got.error().code == EAGAIN) return 0;
+  if (!got.ok()) return got.error();
+  return static_cast<int>(info.ssi_signo);
 }
 
 Result<int> wait_passing_signals(pid_t pid, BorrowedFd pidfd, BorrowedFd signals) {

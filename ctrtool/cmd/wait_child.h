@@ -21,6 +21,8 @@ struct TakenSignals {
   sigset_t before;
 };
 Result<TakenSignals> take_signals();
+// The next one that has come, never waited for; 0: none.
+Result<int> next_signal(BorrowedFd signals);
 
 // Signals that come meanwhile go to the child. Its status as a shell shows it.
 Result<int> wait_passing_signals(pid_t pid, BorrowedFd pidfd, BorrowedFd signals);

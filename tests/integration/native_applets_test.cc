@@ -2,17 +2,11 @@
 // Rules and options of the small applets that their numbered examples do not use.
 #include <gmock/gmock.h>
 
-#include "ctrtool/core/kit/cgroup_layout.h"
-#include "tests/support/applets.h"
 #include "tests/support/bundle.h"
-#include "tests/support/files.h"
-#include "tests/support/ns_test.h"
+#include "tests/support/native.h"
 
+namespace native {
 namespace {
-
-using support::Outcome;
-using support::shell;
-using ::testing::HasSubstr;
 
 NS_TEST(NativeMulticall, Example3InitByItsLink) {
   const Outcome init = shell("cd /tmp; ln -s $C init; ./init");
@@ -48,13 +42,9 @@ NS_TEST(NativeResetCgroup, ImproveOptionalEntriesNewOnesAndOthers) {
 }
 
 NS_TEST(NativeResetCgroup, Example5And6RealHierarchies) {
-  const ctr::Result<ctr::CgroupLayout> layout = ctr::discover_cgroups();
-  ASSERT_OK(layout);
   const std::string tag = support::test_tag();
-  for (const ctr::CgroupHierarchy& hierarchy : layout->hierarchies) {
-    // memory and cpuset want limits set before anybody enters.
+  for (const ctr::CgroupHierarchy& hierarchy : hierarchies_to_enter()) {
     const bool v2 = hierarchy.version == ctr::CgroupVersion::V2;
-    if (!v2 && hierarchy.name != "freezer" && hierarchy.name != "pids") continue;
     const std::string name = hierarchy.mountpoint == ctr::kCgroupRoot ? "." : hierarchy.name;
     const std::string line = v2 ? "^0::" : hierarchy.name + ":";
     const std::string enter = "$C reset_cgroup -c " + name;
@@ -266,3 +256,4 @@ NS_TEST(NativeHelp, RulesOfWidthAndColour) {
 }
 
 }  // namespace
+}  // namespace native

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // make_ns, by the numbered examples and rules of its document.
 
-#include "ctrtool/core/kit/cgroup_layout.h"
 #include "tests/support/bundle.h"
 #include "tests/support/native.h"
 
@@ -224,13 +223,9 @@ NS_TEST(NativeMakeNs, LeavesNoDescriptorButItsExports) {
 }
 
 NS_TEST(NativeMakeNs, CgroupDirectoriesBecomeTheRoots) {
-  const ctr::Result<ctr::CgroupLayout> layout = ctr::discover_cgroups();
-  ASSERT_OK(layout);
   const std::string tag = support::test_tag();
-  for (const ctr::CgroupHierarchy& hierarchy : layout->hierarchies) {
-    // memory and cpuset want limits set before anybody enters.
+  for (const ctr::CgroupHierarchy& hierarchy : hierarchies_to_enter()) {
     const bool v2 = hierarchy.version == ctr::CgroupVersion::V2;
-    if (!v2 && hierarchy.name != "freezer" && hierarchy.name != "pids") continue;
     const std::string dir = hierarchy.mountpoint + "/" + tag;
     const std::string path = v2 ? "sed -n s/^0:://p " : "sed -n s/.*:" + hierarchy.name + "://p ";
     const std::string show = path + "/proc/self/cgroup";

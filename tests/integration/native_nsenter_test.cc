@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // nsenter, by the numbered examples and rules of its document.
 
-#include "ctrtool/core/kit/cgroup_layout.h"
 #include "tests/support/bundle.h"
 #include "tests/support/native.h"
 
@@ -211,13 +210,8 @@ NS_TEST(NativeNsenter, NestsInOneStepAndKnowsThePid) {
 }
 
 NS_TEST(NativeNsenter, OptionsCgroupsOfTheTarget) {
-  const ctr::Result<ctr::CgroupLayout> layout = ctr::discover_cgroups();
-  ASSERT_OK(layout);
   const std::string tag = support::test_tag();
-  for (const ctr::CgroupHierarchy& hierarchy : layout->hierarchies) {
-    // memory and cpuset want limits set before anybody enters.
-    const bool v2 = hierarchy.version == ctr::CgroupVersion::V2;
-    if (!v2 && hierarchy.name != "freezer" && hierarchy.name != "pids") continue;
+  for (const ctr::CgroupHierarchy& hierarchy : hierarchies_to_enter()) {
     const std::string dir = hierarchy.mountpoint + "/" + tag;
     const Outcome entered = beside_container(
         "mkdir " + dir + "; echo $P >" + dir + "/cgroup.procs; $C nsenter -t $P -u -c target -- " +

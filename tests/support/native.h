@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ctrtool/core/kit/cgroup_layout.h"
 #include "tests/support/applets.h"
 #include "tests/support/files.h"
 #include "tests/support/ns_test.h"
@@ -35,6 +36,20 @@ inline Outcome beside_container(const std::string& text) {
       "$C launcher --escape -UmnpuiC -t -H inside --uid-map=0.0.100 --gid-map=0.0.100 -P /tmp/pid "
       "-- sleep 30 || exit 99; export C P=$(cat /tmp/pid); (" +
       text + "); S=$?; kill -9 $P 2>/dev/null; exit $S");
+}
+
+// A cgroup made there can be entered at once: memory and cpuset want limits set before.
+inline std::vector<ctr::CgroupHierarchy> hierarchies_to_enter() {
+  const ctr::Result<ctr::CgroupLayout> layout = ctr::discover_cgroups();
+  EXPECT_TRUE(layout.ok());
+  std::vector<ctr::CgroupHierarchy> all =
+      layout.ok() ? layout->hierarchies : std::vector<ctr::CgroupHierarchy>();
+  std::erase_if(all, [](const ctr::CgroupHierarchy& hierarchy) {
+    return hierarchy.version == ctr::CgroupVersion::V1 && hierarchy.name != "freezer" &&
+           hierarchy.name != "pids";
+  });
+  EXPECT_FALSE(all.empty());
+  return all;
 }
 
 }  // namespace native

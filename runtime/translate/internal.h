@@ -87,6 +87,10 @@ struct ProcessPlan {
 };
 void add_process(Work& work, const ProcessPlan& process);
 void add_scheduling(Work& work, const ProcessPlan& process);  // scheduling.cc
+// Who has deadlines may fork only if the child is let off (sched(7)), and the hooks of
+// startContainer are children: what config.json says comes behind them then. It takes CAP_SYS_NICE.
+bool has_scheduler_after_hooks(const Work& work, const ProcessPlan& process);
+void add_scheduler_after_hooks(Work& work, const ProcessPlan& process);
 // execCPUAffinity: `at` is what the process object is called; before and after it joins the cgroup.
 void add_initial_affinity(Work& work, const Process& process, const Pointer& at);
 void add_final_affinity(Work& work, const Process& process, const Pointer& at);

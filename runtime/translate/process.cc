@@ -194,6 +194,10 @@ void add_confinement(Work& work, const ProcessPlan& plan, ctr::CapSets caps,
     caps.permitted.add(CAP_SYS_ADMIN);
     caps.effective.add(CAP_SYS_ADMIN);
   }
+  if (has_scheduler_after_hooks(work, plan)) {
+    caps.permitted.add(CAP_SYS_NICE);
+    caps.effective.add(CAP_SYS_NICE);
+  }
   work.child(Phase::Start, ctr::SetCapabilities{caps}, plan.at.at("capabilities"));
   if (seccomp_flags.has_value())
     work.child(Phase::Start, ctr::InstallSeccomp{*seccomp_flags}, Pointer("/linux/seccomp"));
@@ -233,6 +237,7 @@ void add_process(Work& work, const ProcessPlan& plan) {
   add_confinement(work, plan, caps, seccomp_flags);
   if (plan.is_init)
     add_hooks(work, Phase::Start, ctr::Actor::Child, ctr::HookStage::StartContainer);
+  add_scheduler_after_hooks(work, plan);
   work.child(Phase::Start, ctr::Execute{}, plan.at.at("args"));
 }
 

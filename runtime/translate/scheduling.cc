@@ -33,10 +33,12 @@ std::uint32_t policy_number(SchedulerPolicy policy) {
   return 0;
 }
 
+constexpr std::uint64_t kResetOnFork = 0x01;
+
 std::uint64_t flag_number(SchedulerFlag flag) {
   switch (flag) {
     case SchedulerFlag::ResetOnFork:
-      return 0x01;
+      return kResetOnFork;
     case SchedulerFlag::Reclaim:
       return 0x02;
     case SchedulerFlag::DlOverrun:
@@ -146,11 +148,25 @@ void add_final_affinity(Work& work, const Process& process, const Pointer& at) {
     add_affinity(work, process.execCPUAffinity->final, at.at("execCPUAffinity").at("final"));
 }
 
+bool has_scheduler_after_hooks(const Work& work, const ProcessPlan& plan) {
+  return plan.is_init && !work.spec.hooks.startContainer.empty() &&
+         plan.process.scheduler.has_value() &&
+         plan.process.scheduler->policy == SchedulerPolicy::Deadline;
+}
+
+void add_scheduler_after_hooks(Work& work, const ProcessPlan& plan) {
+  if (has_scheduler_after_hooks(work, plan))
+    work.child(Phase::Start, translate_scheduler(*plan.process.scheduler), plan.at.at("scheduler"));
+}
+
 void add_scheduling(Work& work, const ProcessPlan& plan) {
   const Process& process = plan.process;
   const Linux& config = work.spec.linux_;
-  if (process.scheduler.has_value())
-    work.child(Phase::Process, translate_scheduler(*process.scheduler), plan.at.at("scheduler"));
+  if (process.scheduler.has_value()) {
+    ctr::SetScheduler op = translate_scheduler(*process.scheduler);
+    if (has_scheduler_after_hooks(work, plan)) op.attr.flags |= kResetOnFork;
+    work.child(Phase::Process, op, plan.at.at("scheduler"));
+  }
   if (process.ioPriority.has_value()) {
     constexpr int kClassShift = 13;
     const int value =

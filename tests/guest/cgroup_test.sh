@@ -16,6 +16,11 @@ t_integration_tests() {
   expect 0 "$OCICTR_TOOLS/oci_tests" --gtest_brief=1 --gtest_filter="${OCICTR_GTEST:-Cgroup.*:Lifecycle.*}"
   lacks SKIPPED
 }
+# Here root's control groups may have real time, and deadlines.
+t_scheduling_policies() {
+  expect 0 "$OCICTR_TOOLS/oci_tests" --gtest_brief=1 --gtest_filter='Scheduling.*'
+  lacks SKIPPED
+}
 t_cgroup_mechanisms() {
   expect 0 "$OCICTR_TOOLS/ns_tests" --gtest_brief=1 --gtest_filter='Cgroup*'
 }

@@ -36,6 +36,13 @@ OCI_TEST(Scheduling, OtherPoliciesAndTheOneThatNoKernelHas) {
   EXPECT_TRUE(contains(iso.err, "/process/scheduler")) << iso.err;
 }
 
+constexpr const char* kDeadline =
+    R"({"policy":"SCHED_DEADLINE","runtime":1000000,"deadline":5000000,"period":9000000})";
+constexpr const char* kForbidden = "this machine forbids real time in control groups";
+
+// A kernel that divides real time among control groups gives a new one none.
+bool is_forbidden(const Outcome& outcome) { return contains(outcome.err, "not permitted"); }
+
 // Policies as sched_getscheduler(2) numbers them; 0x40000000 is reset-on-fork.
 OCI_TEST(Scheduling, RealTimePoliciesTheirFlagsAndDeadlines) {
   Bundle bundle;
@@ -43,18 +50,34 @@ OCI_TEST(Scheduling, RealTimePoliciesTheirFlagsAndDeadlines) {
              R"({"policy":"SCHED_BATCH","flags":["SCHED_FLAG_RESET_ON_FORK"]})");
   EXPECT_EQ(run_report(bundle)["sched"], std::to_string(0x40000003) + " priority 0 nice 0");
   bool forbidden = false;
-  const auto expect = [&](const char* scheduler, const char* found) {
+  const auto expect = [&](const char* scheduler, const char* found,
+                          const std::vector<std::string>& deadline = {}) {
     const Outcome outcome = run_bundle(bundle.set("/process/scheduler", scheduler));
-    // A kernel that divides real time among control groups gives a new one none.
-    const bool refused = contains(outcome.err, "not permitted");
-    EXPECT_TRUE(refused || Report(outcome.out)["sched"] == found) << outcome.out << outcome.err;
-    forbidden = forbidden || refused;
+    const Report report(outcome.out);
+    EXPECT_TRUE(is_forbidden(outcome) ||
+                (report["sched"] == found && report.all("deadline") == deadline))
+        << outcome.out << outcome.err;
+    forbidden = forbidden || is_forbidden(outcome);
   };
   expect(R"({"policy":"SCHED_FIFO","priority":7})", "1 priority 7 nice 0");
   expect(R"({"policy":"SCHED_RR","priority":5})", "2 priority 5 nice 0");
-  expect(R"({"policy":"SCHED_DEADLINE","runtime":1000000,"deadline":5000000,"period":9000000})",
-         "6 priority 0 nice 0");
-  if (forbidden) GTEST_SKIP() << "this machine forbids real time in control groups";
+  expect(kDeadline, "6 priority 0 nice 0", {"1000000 5000000 9000000"});
+  if (forbidden) GTEST_SKIP() << kForbidden;
+}
+
+// Who has deadlines cannot fork; the program keeps nothing of what the hooks take.
+OCI_TEST(Scheduling, DeadlinesComeAfterTheHooks) {
+  Bundle bundle;
+  bundle.set("/process/scheduler", kDeadline)
+      .set("/process/capabilities", R"({"bounding":["CAP_KILL"],"permitted":["CAP_KILL"]})")
+      .set("/hooks", R"({"startContainer":[{"path":"/bin/touch","args":["touch","/hook"]}]})");
+  const Outcome outcome = run_bundle(bundle);
+  if (is_forbidden(outcome)) GTEST_SKIP() << kForbidden;
+  const Report report(outcome.out);
+  EXPECT_EQ(report["sched"], "6 priority 0 nice 0") << outcome.err;
+  EXPECT_EQ(report["deadline"], "1000000 5000000 9000000");
+  EXPECT_EQ(report["status.CapPrm"], "0000000000000020");
+  EXPECT_TRUE(path_exists(bundle.rootfs() + "/hook"));
 }
 
 OCI_TEST(Scheduling, IoPriorityIsSet) {

@@ -190,11 +190,25 @@ void show_names() {
          static_cast<unsigned long long>(here.st_ino));
 }
 
+// Of a process with deadlines: nanoseconds of running, within so many, of each so many.
+void show_deadline() {
+  struct {
+    unsigned size, policy;
+    unsigned long long flags;
+    int nice;
+    unsigned priority;
+    unsigned long long runtime, deadline, period;
+  } attr{};
+  if (syscall(SYS_sched_getattr, 0, &attr, sizeof attr, 0) == 0 && attr.policy == 6)
+    printf("deadline %llu %llu %llu\n", attr.runtime, attr.deadline, attr.period);
+}
+
 void show_scheduling() {
   sched_param parameters{};
   sched_getparam(0, &parameters);
   printf("sched %d priority %d nice %d\n", sched_getscheduler(0), parameters.sched_priority,
          getpriority(PRIO_PROCESS, 0));
+  show_deadline();
   printf("ioprio %ld\n", syscall(SYS_ioprio_get, 1, 0));
   printf("personality %x\n", personality(0xffffffffUL));
   printf("dumpable %d\n", prctl(PR_GET_DUMPABLE));

@@ -14,12 +14,12 @@
 #include <vector>
 
 #include "ctrtool/core/base/strf.h"
-#include "ctrtool/core/sys/file.h"
 #include "runtime/spec/defaults.h"
 #include "runtime/spec/json.h"
 #include "runtime/spec/parse.h"
 #include "runtime/spec/schema.h"
 #include "runtime/translate/translate.h"
+#include "tests/support/files.h"
 #include "tests/support/paths.h"
 #include "tests/support/test_names.h"
 
@@ -467,11 +467,9 @@ struct Row {
 };
 
 std::vector<Row> rows_of_table() {
-  const ctr::Result<std::string> text =
-      ctr::sys::read_file_at(ctr::kCwd, support::source_dir() + "/runtime/CONFIG.md");
-  EXPECT_TRUE(text.ok());
   std::vector<Row> rows;
-  for (const std::string_view line : ctr::split(*text, '\n')) {
+  for (const std::string& line :
+       support::lines_of(support::read_file(support::source_dir() + "/runtime/CONFIG.md"))) {
     if (!line.starts_with("| `/")) continue;
     std::vector<std::string> words = support::quoted_words(line);
     rows.push_back({words.front(), {words.begin() + 1, words.end()}});
@@ -491,6 +489,20 @@ TEST_F(EveryNode, HasARowInTheTable) {
   std::set<std::string> rows;
   for (const Row& row : rows_of_table())
     EXPECT_TRUE(rows.insert(row.property).second) << "twice: " << row.property;
+  EXPECT_EQ(rows, properties);
+}
+
+// The schema's own list, made by schema_properties.py of the version that we claim.
+TEST(ConfigTable, HasEveryPropertyOfTheSchemaAndNoOther) {
+  const std::string text =
+      support::read_file(support::source_dir() + "/tests/unit/schema_properties.txt");
+  std::vector<std::string> lines = support::lines_of(text);
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines.front(), "# v" + std::string(kSpecVersion));
+  const std::set<std::string> properties(lines.begin() + 1, lines.end());
+  EXPECT_EQ(properties.size(), lines.size() - 1) << "one is there twice";
+  std::set<std::string> rows;
+  for (const Row& row : rows_of_table()) rows.insert(row.property);
   EXPECT_EQ(rows, properties);
 }
 

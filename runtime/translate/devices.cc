@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "ctrtool/core/plan/skeleton.h"
+#include "ctrtool/core/sys/compat.h"
 #include "runtime/translate/internal.h"
 
 namespace oci {
@@ -38,13 +39,27 @@ bool mounted_over(const Spec& spec, const std::string& path) {
 // mknod of a device needs CAP_MKNOD in the initial user namespace.
 bool by_bind(const Work& work) { return work.in_user_namespace() || !work.facts.privileged(); }
 
-}  // namespace
+// Then the caller, who has it, makes them for the user namespace, as far as it knows who is who.
+bool makes_nodes(const Work& work) {
+  return work.in_user_namespace() && work.facts.privileged() &&
+         !work.spec.linux_.uidMappings.empty() && !work.spec.linux_.gidMappings.empty();
+}
 
-void add_devices(Work& work) {
-  // What the configuration itself puts there wins: a device, or a bind mount of one.
+// Whoever is nobody inside is the host's root, so that nobody inside is the owner.
+std::uint32_t host_id(const std::vector<IdMapping>& mappings, std::uint32_t id) {
+  for (const IdMapping& map : mappings)
+    if (id >= map.containerID && id - map.containerID < map.size)
+      return map.hostID + (id - map.containerID);
+  return 0;
+}
+
+// take(MakeDevice, Pointer). What the configuration itself puts there wins: a device, or a bind
+// mount of one.
+template <typename Take>
+void for_each_device(const Work& work, Take take) {
   for (ctr::MakeDevice& device : ctr::default_devices(by_bind(work)))
     if (!configured(work.spec, device.at) && !mounted_over(work.spec, device.at))
-      work.child(Phase::Tree, std::move(device));
+      take(std::move(device), Pointer());
   for (std::size_t i = 0; i < work.spec.linux_.devices.size(); ++i) {
     const Device& device = work.spec.linux_.devices[i];
     ctr::MakeDevice op{.at = device.path, .type = type_bits(device.type)};
@@ -54,8 +69,43 @@ void add_devices(Work& work) {
     op.uid = device.uid.value_or(0);
     op.gid = device.gid.value_or(0);
     op.by_bind = by_bind(work);
-    work.child(Phase::Tree, op, Pointer("/linux/devices").at(i));
+    take(std::move(op), Pointer("/linux/devices").at(i));
   }
+}
+
+}  // namespace
+
+void plan_nodes(Work& work, MountPlan& mounts) {
+  if (!makes_nodes(work)) return;
+  ctr::OpenFs fs{.slot = mounts.next_slot++, .type = "tmpfs", .source = "tmpfs"};
+  fs.attrs.set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+  fs.label = mounts.label;
+  ctr::MakeNodes made{.slot = fs.slot, .nodes = {}};
+  for_each_device(work, [&](ctr::MakeDevice device, const Pointer&) {
+    if (device.type == S_IFIFO) return;  // anybody may make one
+    device.uid = host_id(work.spec.linux_.uidMappings, device.uid);
+    device.gid = host_id(work.spec.linux_.gidMappings, device.gid);
+    made.nodes.push_back(std::move(device));
+  });
+  if (made.nodes.empty()) return;
+  const auto count = static_cast<unsigned>(made.nodes.size());
+  mounts.next_slot += count;
+  mounts.nodes = ctr::OpenNodes{fs.slot, count};
+  const std::string at = Pointer("/linux/devices").str();
+  mounts.early_parent.push_back({Phase::Prepare, ctr::Actor::Parent, std::move(fs), at});
+  mounts.early_parent.push_back({Phase::Prepare, ctr::Actor::Parent, std::move(made), at});
+}
+
+void add_devices(Work& work, const MountPlan& mounts) {
+  unsigned slot = 0;
+  if (mounts.nodes.has_value()) {
+    slot = mounts.nodes->slot;
+    work.child(Phase::Tree, *mounts.nodes, Pointer("/linux/devices"));
+  }
+  for_each_device(work, [&](ctr::MakeDevice device, const Pointer& at) {
+    if (mounts.nodes.has_value() && device.type != S_IFIFO) device.slot = ++slot;
+    work.child(Phase::Tree, std::move(device), at);
+  });
   for (ctr::MakeSymlink& link : ctr::default_links())
     if (!mounted_over(work.spec, link.at)) work.child(Phase::Tree, std::move(link));
 }

@@ -41,8 +41,10 @@ struct MountPlan {
   std::vector<ctr::Step> mounts;
   std::vector<ctr::Step> late;  // read-only that has to wait
   unsigned next_slot = 0;
-  unsigned image_slot = 0;  // with a root on tmpfs
-  bool bound_dev = false;   // /dev comes from the host: nothing is made in it
+  unsigned image_slot = 0;               // with a root on tmpfs
+  std::optional<ctr::OpenNodes> nodes;   // devices that the parent makes
+  std::optional<ctr::MountLabel> label;  // of what is mounted new
+  bool bound_dev = false;                // /dev comes from the host: nothing is made in it
 };
 MountPlan plan_mounts(Work& work);
 bool may_map_mounts(const Work& work);  // mount_setattr(2), MOUNT_ATTR_IDMAP
@@ -71,8 +73,10 @@ void add_listen(Work& work);
 // labels.cc
 void add_labels(Work& work, const Process& process, const Pointer& at, ctr::Phase phase);
 std::optional<ctr::MountLabel> mount_label(Work& work);
-void add_rdt(Work& work);      // rdt.cc
-void add_devices(Work& work);  // devices.cc
+void add_rdt(Work& work);  // rdt.cc
+// devices.cc
+void plan_nodes(Work& work, MountPlan& mounts);
+void add_devices(Work& work, const MountPlan& mounts);
 void add_masks(Work& work);
 void add_sysctls(Work& work);                                                          // sysctl.cc
 void add_hooks(Work& work, ctr::Phase phase, ctr::Actor actor, ctr::HookStage stage);  // hooks.cc

@@ -59,7 +59,9 @@ constexpr unsigned long kSuperblockFlags =
 
 class MountPlanner {
  public:
-  MountPlanner(Work& work, MountPlan& plan) : work_(work), plan_(plan), label_(mount_label(work)) {}
+  MountPlanner(Work& work, MountPlan& plan) : work_(work), plan_(plan) {
+    plan_.label = mount_label(work);
+  }
 
   void add(std::size_t index) {
     const Mount& mount = work_.spec.mounts[index];
@@ -229,7 +231,7 @@ class MountPlanner {
     op.copy_up = options.tmpcopyup;
     op.real_directory = mount.type == "proc" || mount.type == "sysfs";
     op.else_bind = bind_instead(mount.type);
-    if (mount.type != "proc" && mount.type != "sysfs") op.label = label_;
+    if (mount.type != "proc" && mount.type != "sysfs") op.label = plan_.label;
     if (op.copy_up && (mount.type != "tmpfs" || id_map_.has_value())) {
       wrong(at_.at("options"), "tmpcopyup is for tmpfs only, and not with idmap");
       return;
@@ -278,7 +280,6 @@ class MountPlanner {
 
   Work& work_;
   MountPlan& plan_;
-  std::optional<ctr::MountLabel> label_;  // of what is mounted new
   Pointer at_;
   std::optional<ctr::MountIdMapping> id_map_;  // of the mount at hand
 };

@@ -226,6 +226,7 @@ class Script {
   void add(const ctr::MakeSymlink& op) {
     item("-l " + word(inside(op.at)) + " -s " + word(op.target));
   }
+  void add(const ctr::OpenNodes&) {}  // what MakeNodes has no equivalent for
   // Nodes cannot be made, but the host's can be shown.
   void add(const ctr::MakeDevice& op) {
     if (look_up_(op.at) != FileKind::Other) return cannot();

@@ -42,7 +42,7 @@ void add_tree(Work& work, const MountPlan& mounts) {
     work.plan.steps.push_back(step);
   }
   if (!joined) add_cgroup_join(work);
-  if (!mounts.bound_dev) add_devices(work);
+  if (!mounts.bound_dev) add_devices(work, mounts);
 }
 
 unsigned long propagation_flags(RootfsPropagation value) {
@@ -276,6 +276,7 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
   MountPlan mounts = may_mount ? plan_mounts(work) : MountPlan{};
   const RootMode mode = root_on_tmpfs(work) ? RootMode::Tmpfs : RootMode::Bind;
   if (mode == RootMode::Tmpfs) plan_image(work, mounts);
+  if (may_mount && !mounts.bound_dev) plan_nodes(work, mounts);
   add_clone_and_namespaces(work, mounts);
   add_names(work);
   add_cgroup_limits(work);

@@ -282,6 +282,20 @@ t_device() {
   expect 0 run --rm --device /dev/fuse:/dev/mine:rw bb stat -c %t:%T /dev/mine
   is a:e5
 }
+# Nodes of its own, whoever may open those of the host.
+t_device_in_a_user_namespace() {
+  mknod /tmp/node c 1 5
+  chmod 600 /tmp/node
+  ids="--uidmap 0:100000:5000 --gidmap 0:100000:5000"
+  show='stat -c "%a %u:%g %t:%T" /dev/mine; head -c 1 /dev/mine | wc -c'
+  expect 0 run --rm $ids --device /tmp/node:/dev/mine bb sh -c "$show"
+  is "600 0:0 1:5
+1"
+  expect 0 run -d --name c $ids bb sleep 100
+  expect 0 run --rm --userns container:c --device /tmp/node:/dev/mine bb sh -c "$show"
+  is "600 0:0 1:5
+1"
+}
 t_default_seccomp() {
   expect 0 run --rm bb guest report
   says "status.Seccomp 2"

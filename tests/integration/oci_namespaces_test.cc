@@ -380,6 +380,38 @@ OCI_TEST(UserNamespace, OwnsItsOtherNamespaces) {
   EXPECT_EQ(outcome.out, "owned\n") << outcome.err;
 }
 
+constexpr const char* kOwnDevices = R"([
+    {"path":"/dev/zero2","type":"c","major":1,"minor":5,"fileMode":384},
+    {"path":"/dev/full2","type":"c","major":1,"minor":7,"fileMode":416,"uid":7,"gid":8},
+    {"path":"/srv/dev/null2","type":"c","major":1,"minor":3,"uid":1,"gid":4000000},
+    {"path":"/dev/fifo","type":"p"}])";
+constexpr const char* kShowOwnDevices =
+    "stat -c '%n %a %u:%g %t:%T' /dev/null /dev/zero2 /dev/full2 /srv/dev/null2; "
+    "head -c 2 /dev/zero2 | od -An -tx1; echo x >/dev/zero2 && test -p /dev/fifo && chmod 700 "
+    "/dev/zero2 && echo open";
+constexpr const char* kOwnDevicesShown =
+    "/dev/null 666 0:0 1:3\n/dev/zero2 600 0:0 1:5\n/dev/full2 640 7:8 1:7\n"
+    "/srv/dev/null2 666 1:65534 1:3\n 00 00\nopen\n";
+
+// The host has none of these names, and its root is nobody in there.
+OCI_TEST(UserNamespace, HasDevicesOfItsOwn) {
+  Bundle bundle;
+  bundle.map_ids(100000, 65536).set("/linux/devices", kOwnDevices).shell(kShowOwnDevices);
+  const Outcome outcome = run_bundle(bundle);
+  EXPECT_EQ(outcome.out, std::string(kOwnDevicesShown)) << outcome.err;
+}
+
+// Where nobody may make nodes the host's serve.
+OCI_TEST(UserNamespace, HasTheHostsDevicesWhenNodesCannotBeMade) {
+  Bundle bundle;
+  bundle.map_ids(100000, 65536).shell("stat -c '%a %u:%g %t:%T' /dev/null; echo x >/dev/null");
+  Command command = runtime_command({"run", "--bundle", bundle.path(), bundle.id()});
+  const std::vector<std::string> without = {"setpriv", "--bounding-set", "-mknod"};
+  command.argv.insert(command.argv.begin(), without.begin(), without.end());
+  const Outcome outcome = run(command);
+  EXPECT_EQ(outcome.out, "666 65534:65534 1:3\n") << outcome.err;
+}
+
 OCI_TEST(UserNamespace, UnmappedUserIsRefused) {
   Bundle bundle;
   bundle.map_ids(100000, 10).set("/process/user", R"({"uid":1000,"gid":0})");

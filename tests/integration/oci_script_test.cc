@@ -36,7 +36,7 @@ std::set<std::string> mounts_of(const std::vector<std::string>& lines) {
       if (!proc && support::has_option(line.options, option)) shown += std::string(" ") + option;
     if (support::has_option(line.options, "ro")) shown += " ro";
     // Devices are the host's nodes there, and made ones here; the root is a mount on a mount.
-    const bool node = line.at.starts_with("/dev/") && line.type == "devtmpfs";
+    const bool node = line.at.starts_with("/dev/") && line.root != "/";
     if (!node && line.at != "/") out.insert(shown);
   }
   return out;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "ctrtool/core/plan/skeleton.h"
 #include "ctrtool/core/plan/validate.h"
@@ -14,6 +15,7 @@ namespace {
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 ContainerPlan sound_plan() {
   ContainerPlan plan;
@@ -54,6 +56,16 @@ TEST(PlanValidate, FindsEachBreach) {
   slots.steps.insert(slots.steps.begin() + 1,
                      {Phase::Tree, Actor::Child, OpenSource{.slot = 4, .from = "/x"}, ""});
   EXPECT_THAT(validate(slots), Contains("source 4 is never attached"));
+
+  ContainerPlan nodes = sound_plan();
+  nodes.steps.insert(nodes.steps.begin() + 1,
+                     {{Phase::Tree, Actor::Child, OpenNodes{.slot = 4, .count = 2}, ""},
+                      {Phase::Tree, Actor::Child,
+                       MakeDevice{.at = "/x", .type = S_IFCHR, .by_bind = true, .slot = 7}, ""}});
+  EXPECT_THAT(validate(nodes),
+              UnorderedElementsAre("nodes are taken from source 4, which is not open",
+                                   "node 7 is bound but not open", "source 5 is never attached",
+                                   "source 6 is never attached"));
 
   ContainerPlan endless = sound_plan();
   endless.steps.pop_back();

@@ -124,6 +124,8 @@ Result<void> run(const SetMountAttrs& op, Context& ctx);
 Result<void> run(const MakeDirectory& op, Context& ctx);
 Result<void> run(const MakeSymlink& op, Context& ctx);
 Result<void> run(const MakeDevice& op, Context& ctx);
+Result<void> run(const MakeNodes& op, Context& ctx);
+Result<void> run(const OpenNodes& op, Context& ctx);
 Result<void> run(const MaskPath& op, Context& ctx);
 Result<void> run(const MakeReadonly& op, Context& ctx);
 Result<void> run(const WriteSysctl& op, Context& ctx);

@@ -296,10 +296,25 @@ Named show(const MakeDirectory& op) {
 Named show(const MakeSymlink& op) {
   return {"make_symlink", "link " + quote(op.at) + " to " + quote(op.target)};
 }
+std::string origin(const MakeDevice& op) {
+  if (op.slot.has_value()) return strf(", bound from source %u", *op.slot);
+  return op.by_bind ? ", bound from the host" : "";
+}
 Named show(const MakeDevice& op) {
   return {"make_device", strf("device %s %s %u:%u, mode %04o, owner %u:%u%s", quote(op.at).c_str(),
                               device_letter(op.type), op.major, op.minor, op.mode, op.uid, op.gid,
-                              op.by_bind ? ", bound from the host" : "")};
+                              origin(op).c_str())};
+}
+Named show(const MakeNodes& op) {
+  std::vector<std::string> nodes;
+  for (const MakeDevice& node : op.nodes)
+    nodes.push_back(strf("%s %u:%u mode %04o owner %u:%u", device_letter(node.type), node.major,
+                         node.minor, node.mode, node.uid, node.gid));
+  return {"make_nodes", strf("nodes in source %u: %s", op.slot, join(nodes, ", ").c_str())};
+}
+Named show(const OpenNodes& op) {
+  return {"open_nodes", strf("sources %u to %u: the nodes in source %u", op.slot + 1,
+                             op.slot + op.count, op.slot)};
 }
 Named show(const MaskPath& op) { return {"mask_path", "mask " + quote(op.at)}; }
 Named show(const MakeReadonly& op) { return {"make_readonly", "read-only " + quote(op.at)}; }

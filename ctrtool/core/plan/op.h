@@ -340,7 +340,19 @@ struct MakeDevice {
   mode_t mode = 0666;
   uid_t uid = 0;
   gid_t gid = 0;
-  bool by_bind = false;  // the host's own node, where mknod is not for us
+  bool by_bind = false;            // the host's own node, where mknod is not for us
+  std::optional<unsigned> slot{};  // by_bind: rather this one, if OpenNodes found it
+};
+// Parent: nodes in the new file system `slot`, named by their number; the owners are the host's
+// IDs. One that it may not make (mknod is EPERM) is left out.
+struct MakeNodes {
+  unsigned slot;
+  std::vector<MakeDevice> nodes;
+};
+// Child: each of them as a detached mount, under the slots behind `slot`.
+struct OpenNodes {
+  unsigned slot;
+  unsigned count;
 };
 struct MaskPath {
   std::string at;
@@ -549,15 +561,15 @@ using Op = std::variant<
     UnshareCgroup, DelegateCgroup, PassOnControllers, SetPropagation, BindRoot, TmpfsRoot,
     ShowImage, OpenSource, OpenFs, AttachMount, AttachFd, MoveMount, Unmount, BindMount, MountFs,
     MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink, MakeDevice, MaskPath, MakeReadonly,
-    WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal, NewSession, ChownStdio, SetScheduler,
-    SetIoPriority, SetAffinity, SetPersonality, SetMemoryPolicy, SetExecLabel, JoinSessionKeyring,
-    SetOomScoreAdj, RaiseRlimits, SetRlimits, DropBounding, SetUser, ChangeDirectory, SetHome,
-    FindProgram, SetNoNewPrivileges, CompileSeccomp, LoadSeccomp, ConnectSeccompAgent,
-    InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks, Join, Fork, TakeRoot, NewRoot,
-    EnterRoot, EnterDirectory, MountProcOf, ReturnToDirectory, TakeStdio, MakeSocketPair, CloseFd,
-    NotifyFd, LimitChild, SetInheritable, RaiseAmbient, SetSecurebits, DropUninheritable,
-    SetUndumpable, SetTimerSlack, SetHugePages, WritePidFile, RequireEmpty, RunScript, SealProgram,
-    OpenSockets>;
+    MakeNodes, OpenNodes, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal, NewSession, ChownStdio,
+    SetScheduler, SetIoPriority, SetAffinity, SetPersonality, SetMemoryPolicy, SetExecLabel,
+    JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits, DropBounding, SetUser,
+    ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges, CompileSeccomp, LoadSeccomp,
+    ConnectSeccompAgent, InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks, Join,
+    Fork, TakeRoot, NewRoot, EnterRoot, EnterDirectory, MountProcOf, ReturnToDirectory, TakeStdio,
+    MakeSocketPair, CloseFd, NotifyFd, LimitChild, SetInheritable, RaiseAmbient, SetSecurebits,
+    DropUninheritable, SetUndumpable, SetTimerSlack, SetHugePages, WritePidFile, RequireEmpty,
+    RunScript, SealProgram, OpenSockets>;
 
 // "mount_fs": the operation's name in plans.
 std::string_view op_name(const Op& op);

@@ -51,6 +51,14 @@ void check_slots(const ContainerPlan& plan, Findings& out) {
   for (const Step& step : plan.steps) {
     if (const OpenSource* source = std::get_if<OpenSource>(&step.op)) open.insert(source->slot);
     if (const OpenFs* fs = std::get_if<OpenFs>(&step.op)) open.insert(fs->slot);
+    if (const OpenNodes* nodes = std::get_if<OpenNodes>(&step.op)) {
+      if (open.erase(nodes->slot) == 0)
+        out.push_back(strf("nodes are taken from source %u, which is not open", nodes->slot));
+      for (unsigned i = 1; i <= nodes->count; ++i) open.insert(nodes->slot + i);
+    }
+    const MakeDevice* const device = std::get_if<MakeDevice>(&step.op);
+    if (device != nullptr && device->slot.has_value() && open.erase(*device->slot) == 0)
+      out.push_back(strf("node %u is bound but not open", *device->slot));
     const ShowImage* const image = std::get_if<ShowImage>(&step.op);
     if (image != nullptr && open.erase(image->slot) == 0)
       out.push_back(strf("image %u is shown but not open", image->slot));

@@ -241,7 +241,15 @@ class MountPlanner {
       return;
     }
     defer_readonly(op);
+    if (op.type == "sysfs") make_mount_readonly(op);
     plan_.mounts.push_back(child_step(op, at_));
+  }
+
+  // The mount alone: who joins the network namespace shares its sysfs, and may want to write.
+  static void make_mount_readonly(ctr::MountFs& op) {
+    if ((op.flags & MS_RDONLY) == 0) return;
+    op.flags &= ~static_cast<unsigned long>(MS_RDONLY);
+    op.attrs.set |= MOUNT_ATTR_RDONLY;
   }
 
   // As a detached mount, by whoever has the rights over it.

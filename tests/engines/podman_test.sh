@@ -430,6 +430,8 @@ t_pod() {
   expect 0 podman inspect --format '{{.State.Status}}' c
   is paused
   expect 0 podman pod unpause p
+  # The first has the sysfs that they share for reading only.
+  expect 0 podman run --rm --pod p --privileged bb grep -c ' /sys rw,.* - sysfs sysfs rw' /proc/self/mountinfo
   expect 0 podman pod kill p
   expect 0 podman pod rm -f -t 0 p
 }

@@ -157,6 +157,23 @@ OCI_TEST(Join, NetworkIpcUtsAndCgroup) {
   EXPECT_EQ(report["hostname"], "holder");
 }
 
+// A network namespace has one sysfs for all.
+OCI_TEST(Join, SysfsIsReadOnlyForOneAlone) {
+  Holder holder(CLONE_NEWNET);
+  Bundle first;
+  join(first, "network", holder.path("net")).args({"/bin/guest", "hold"});
+  ASSERT_STATUS(create_bundle(first), 0);
+  ASSERT_STATUS(runtime({"start", first.id()}), 0);
+  Bundle second;
+  join(second, "network", holder.path("net"));
+  second.set("/mounts", R"([{"type":"proc","source":"proc","destination":"/proc"},
+      {"type":"sysfs","source":"sysfs","destination":"/sys","options":["nosuid"]}])");
+  EXPECT_EQ(parse_mount_line(run_report(second).mount_at("/sys")).super_options, "rw");
+  const Outcome outcome = runtime({"exec", first.id(), "/bin/guest", "report"});
+  EXPECT_TRUE(has_option(parse_mount_line(Report(outcome.out).mount_at("/sys")).options, "ro"));
+  EXPECT_STATUS(runtime({"delete", "--force", first.id()}), 0);
+}
+
 OCI_TEST(Join, Pid) {
   Holder holder(CLONE_NEWPID);
   Bundle bundle;

@@ -152,7 +152,8 @@ Result<UniqueFd> fs_target(BorrowedFd root, const MountFs& op) {
 
 Result<void> bind_instead(Context& ctx, const MountFs& op) {
   OpenSource source{.slot = 0, .from = op.else_bind, .recursive = true, .attrs = op.attrs};
-  if ((op.flags & MS_RDONLY) != 0) source.attrs.recursive_set |= MOUNT_ATTR_RDONLY;
+  if ((op.flags & MS_RDONLY) != 0 || (op.attrs.set & MOUNT_ATTR_RDONLY) != 0)
+    source.attrs.recursive_set |= MOUNT_ATTR_RDONLY;
   const UniqueFd tree = TRY(open_source(source, ctx));
   return attach(ctx, tree, op.at, false, SourceLink::Mount);
 }

@@ -185,6 +185,13 @@ void read_state(Members& members, ContainerState& state) {
   members.read("hasPoststopHooks", state.has_poststop_hooks);
 }
 
+// For those who look for a container's process in runc's record, which has this name and place too.
+// We never read it.
+void write_as_runc(json::Writer& out, const ProcessIdentity& init) {
+  out.member("init_process_pid", init.pid);
+  out.member("init_process_start", init.start_time);
+}
+
 }  // namespace
 
 std::string encode_state(const ContainerState& state) {
@@ -204,6 +211,7 @@ std::string encode_state(const ContainerState& state) {
       out.member("startTime", state.init.start_time);
       out.member("bootId", state.init.boot_id);
     });
+    if (state.init.pid > 0) write_as_runc(out, state.init);
     write_cgroup(out, state.cgroup);
     out.key("sharedRoot");
     out.object([&] {

@@ -11,6 +11,7 @@ namespace oci {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 ContainerState full_state() {
   ContainerState state;
@@ -50,6 +51,16 @@ TEST(State, SurvivesTheFile) {
   const ctr::Result<ContainerState> read = decode_state(encode_state(state));
   ASSERT_TRUE(read.ok()) << read.error().message;
   EXPECT_EQ(*read, state);
+}
+
+TEST(State, HasTheKeysThatOthersReadInRuncsRecord) {
+  ContainerState state = full_state();
+  state.init.pid = 42;
+  state.init.start_time = 4711;
+  EXPECT_THAT(encode_state(state),
+              HasSubstr(R"("init_process_pid":42,"init_process_start":4711,)"));
+  state.init.pid = 0;
+  EXPECT_THAT(encode_state(state), Not(HasSubstr("init_process_pid"))) << "there is none yet";
 }
 
 TEST(State, MissingMembersHaveDefaultsAndUnknownOnesAreIgnored) {

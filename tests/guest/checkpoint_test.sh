@@ -4,23 +4,6 @@
 # podman makes them.
 . "$(dirname "$0")/common.sh"
 
-images=$work/images
-count_up='i=0; while :; do i=$((i + 1)); echo $i > /run/count; sleep 0.05; done'
-# It counts in a file of a tmpfs, which is in the images with everything else.
-counter() { # ID FILTER
-  rm -rf "$images" "$work/pre"
-  bundle "$work/$1" "$2 | .mounts += [{destination: \"/run\", type: \"tmpfs\", source: \"tmpfs\"}]" \
-    sh -c "$count_up"
-  # A file of ours would be none that criu finds again.
-  "$OCICTR" run -d -b "$work/$1" "$1" >/dev/null 2>&1 || fail "run $1"
-  eventually counted "$1" 3
-}
-count_of() { cat "/proc/$("$OCICTR" state "$1" | jq .pid)/root/run/count"; }
-counted() { [ "$(count_of "$1")" -ge "$2" ]; }
-goes_on() { # ID COUNT: it has not begun anew, and counts
-  [ "$(count_of "$1")" -ge "$2" ] || fail "it began anew at $(count_of "$1"), not $2"
-  eventually counted "$1" $(($(count_of "$1") + 3))
-}
 nothing_of() {
   [ -z "$(state_of "$1")" ] || fail "$1 is still there"
   [ -z "$(find $unified -name "$1" -type d)" ] || fail "a cgroup is left"

@@ -96,6 +96,22 @@ t_subgroup_of_a_scope() {
   expect 0 "$OCICTR" delete -f sub
   gone octest-sub.scope
 }
+t_checkpoint_and_restore() {
+  # Ten seconds to freeze it are little for an emulated machine.
+  mkdir -p /etc/criu
+  echo 'timeout 300' >/etc/criu/ocictr.conf
+  counter dumped "$limits"
+  expect 0 "$OCICTR" checkpoint --image-path "$images" dumped
+  gone dumped
+  expect 0 "$OCICTR" restore -d -b "$work/dumped" --image-path "$images" dumped
+  goes_on dumped 3
+  expect_limits "$(pid_of dumped)"
+  denies_devices "$(pid_of dumped)"
+  expect 0 "$OCICTR" exec dumped cat /proc/self/cgroup
+  says "memory:/" "freezer:/"
+  expect 0 "$OCICTR" delete -f dumped
+  gone dumped
+}
 t_failures_leave_nothing() {
   bundle "$work/b" '.linux.cgroupsPath = ":octest:failing"
     | .linux.resources = {cpu: {cpus: "4000"}}' true

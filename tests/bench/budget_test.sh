@@ -41,6 +41,7 @@ prepare() {
   need "$1"
   [ "$(id -u)" = 0 ] || skip "needs root: to make containers"
   make_rootfs || fail "root file system"
+  make_group || fail "control groups"
   mkdir -p /tmp/bundle
   make_config /tmp/bundle '"/bin/true"' run
   make_config /tmp/sleep '"/bin/sleep", "1000"' sleep

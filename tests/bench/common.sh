@@ -15,6 +15,19 @@ make_rootfs() {
   for applet in sh true sleep; do ln -sf busybox $rootfs/bin/$applet; done
 }
 
+# make_group: the parent of all control groups here, in each hierarchy. Engines have such a one, and it
+# stays while there are containers; otherwise each start would make it, and each end remove it.
+make_group() {
+  if [ -e /sys/fs/cgroup/cgroup.procs ]; then hierarchies=/sys/fs/cgroup; else hierarchies=$(echo /sys/fs/cgroup/*); fi
+  for hierarchy in $hierarchies; do
+    [ -e "$hierarchy/cgroup.procs" ] || continue
+    mkdir -p "$hierarchy/$group" || return 1
+    for file in cpuset.cpus cpuset.mems; do  # version 1: no process may enter while they are empty
+      [ ! -e "$hierarchy/$file" ] || cat "$hierarchy/$file" >"$hierarchy/$group/$file" || return 1
+    done
+  done
+}
+
 # make_config DIRECTORY ARGS CGROUP: what `spec` gives (ours, for all), with these arguments.
 make_config() {
   mkdir -p "$1"

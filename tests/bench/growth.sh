@@ -23,7 +23,7 @@ clean_up() {
   remove_cgroups
 }
 trap clean_up EXIT
-make_rootfs || exit 1
+make_rootfs && make_group || exit 1
 make_config /tmp/true '"/bin/true"' true
 make_config /tmp/sleep '"/bin/sleep", "1000"' sleep
 

@@ -84,6 +84,7 @@ each() {
 alternate() { "$tools/alternate" $clock "$@"; }
 
 make_rootfs || { echo "busybox-static is not installed" >&2; exit 1; }
+make_group || exit 1
 for name in $names; do
   make_config "/tmp/true-$name" '"/bin/true"' "true-$name"
   make_config "/tmp/sleep-$name" '"/bin/sleep", "1000"' "sleep-$name"
@@ -159,6 +160,7 @@ if wanted list; then
   done
   each "N R list" | alternate -n "$rounds" | row "\`list\` of 100" ms
   clean_up
+  make_group
 fi
 
 if wanted many; then

@@ -18,7 +18,7 @@ std::string version_text(const GlobalOptions& options) {
                    "commit: %s\n"
                    "rundir: %s\n"
                    "spec: %s\n"
-                   "+CAP +SECCOMP\n",
+                   "+SYSTEMD +SELINUX +APPARMOR +CAP +SECCOMP +EBPF +CRIU\n",
                    commit()[0] != '\0' ? commit() : "unknown", state_root(options).c_str(),
                    std::string(kSpecVersion).c_str());
 }

@@ -435,6 +435,34 @@ t_sysctl_ulimit_device() {
   expect 0 run --rm --device /dev/fuse:/dev/mine:rw bb stat -c %t:%T /dev/mine
   is a:e5
 }
+t_device_rules_and_profiles() {
+  try='(exec 3<$D) && echo read; (exec 3<>$D) || echo refused'
+  expect 0 run --rm --device /dev/fuse:/dev/mine:r -e D=/dev/mine bb sh -c "$try"
+  says read refused
+  expect 0 run --rm --device-cgroup-rule 'c 10:229 rm' -e D=/f bb sh -c "mknod /f c 10 229; $try"
+  says read refused
+  printf '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO"}]}' \
+    >/tmp/profile.json
+  expect 1 run --rm --security-opt seccomp=/tmp/profile.json bb sh -c 'touch /made && mkdir /directory'
+  says "Operation not permitted"
+}
+t_of_a_paused_one() {
+  run_in_background --cgroup-parent "/$tag/deeper"
+  expect 0 cat "/proc/$(inspect '{{.State.Pid}}')/cgroup"
+  says "/$tag/deeper/"
+  expect 0 docker pause box
+  echo outside >/tmp/file
+  expect 0 docker cp /tmp/file box:/tmp/file
+  expect 0 docker commit box next
+  docker export box | tar -t | grep -q -x tmp/file || fail "not exported"
+  expect 0 docker unpause box
+  expect 0 docker update --cpus 0.5 box
+  expect 0 limit cpu/cpu.cfs_quota_us cpu.max
+  says 50000
+  expect 0 run --rm --read-only --tmpfs /run -v vol:/vol next \
+    sh -c 'cat /tmp/file; touch /vol/x /run/x && touch /x || echo refused'
+  says outside refused
+}
 t_shm_size_and_oom_score() {
   expect 0 run --rm --shm-size 4m --oom-score-adj 300 bb sh -c 'df -k /dev/shm | tail -1; cat /proc/self/oom_score_adj'
   says 4096 300

@@ -156,6 +156,7 @@ OCI_TEST(Version, IsReadByDockerAndPodman) {
   EXPECT_TRUE(contains(text, "\ncommit: "));
   EXPECT_TRUE(contains(text, "\nspec: 1."));
   EXPECT_TRUE(contains(text, "\nrundir: /"));
+  EXPECT_TRUE(lines.back().starts_with("+SYSTEMD ")) << lines.back();
   for (std::size_t i = 1; i < lines.size(); ++i) EXPECT_FALSE(contains(lines[i], "version"));
   EXPECT_EQ(runtime_text({runtime_path(), "-v"}), text);
 }

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -60,6 +61,17 @@ int dispatch(int argc, char** argv) {
   return run_oci(argc, argv);
 }
 
+// Kept back for whoever cleans up when there is no memory left: given free at the first failure,
+// which is one nevertheless.
+void* reserve = nullptr;
+constexpr std::size_t kReserve = 64U << 10;
+
+void give_reserve_free() {
+  std::free(reserve);
+  reserve = nullptr;
+  throw std::bad_alloc();
+}
+
 void complain(const char* text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, std::strlen(text));
 }
@@ -67,6 +79,8 @@ void complain(const char* text) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  reserve = std::malloc(kReserve);
+  std::set_new_handler(give_reserve_free);
   try {
     return dispatch(argc, argv);
   } catch (const std::bad_alloc&) {

@@ -10,7 +10,9 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +22,32 @@
 namespace oci::json {
 namespace {
 
-using Node = rapidjson::Value;
+// malloc(3), but for its failure: RapidJSON would go on with a null pointer.
+class Allocator {
+ public:
+  static constexpr bool kNeedFree = true;
+  void* Malloc(std::size_t size) { return size == 0 ? nullptr : checked(std::malloc(size)); }
+  void* Realloc(void* before, std::size_t, std::size_t size) {
+    if (size != 0) return checked(std::realloc(before, size));
+    std::free(before);
+    return nullptr;
+  }
+  static void Free(void* memory) { std::free(memory); }
+
+ private:
+  // As operator new.
+  static void* checked(void* memory) {
+    if (memory != nullptr) return memory;
+    if (const std::new_handler handler = std::get_new_handler(); handler != nullptr) handler();
+    throw std::bad_alloc();
+  }
+};
+
+using RapidDocument =
+    rapidjson::GenericDocument<rapidjson::UTF8<>, rapidjson::MemoryPoolAllocator<Allocator>,
+                               Allocator>;
+using Reader = rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, Allocator>;
+using Node = RapidDocument::ValueType;
 using MemberNode = Node::Member;
 
 const Node& node(const void* pointer) { return *static_cast<const Node*>(pointer); }
@@ -140,7 +167,7 @@ ctr::Result<void> check_text(std::string_view text) {
 class DepthGuard {
  public:
   using Ch = char;
-  explicit DepthGuard(rapidjson::Document& next) : next_(next) {}
+  explicit DepthGuard(RapidDocument& next) : next_(next) {}
   bool too_deep() const { return depth_ > kMaxDepth; }
 
   bool Null() { return next_.Null(); }
@@ -171,7 +198,7 @@ class DepthGuard {
   }
 
  private:
-  rapidjson::Document& next_;
+  RapidDocument& next_;
   unsigned depth_ = 0;
 };
 
@@ -183,11 +210,11 @@ std::string parse_error_text(rapidjson::ParseErrorCode code) {
   return text;
 }
 
-ctr::Result<void> parse_in_place(char* text, rapidjson::Document& document) {
+ctr::Result<void> parse_in_place(char* text, RapidDocument& document) {
   rapidjson::InsituStringStream stream(text);
-  rapidjson::Reader reader;
+  Reader reader;
   bool too_deep = false;
-  const auto generate = [&](rapidjson::Document& handler) {
+  const auto generate = [&](RapidDocument& handler) {
     DepthGuard guard(handler);
     const auto result =
         reader.Parse<rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag>(stream, guard);
@@ -265,7 +292,7 @@ struct Document::Tree {
   explicit Tree(std::string input) : text(std::move(input)) { text.append(kPadding, '\0'); }
 
   std::string text;
-  rapidjson::Document document;
+  RapidDocument document;
 };
 
 void Document::FreeTree::operator()(Tree* tree) const { delete tree; }

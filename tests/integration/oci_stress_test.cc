@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many at once, many in turn, and a machine in trouble. Short by default; OCICTR_TEST_LONG=1 takes
 // the numbers of tests/CASES.md.
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,6 +256,66 @@ OCI_TEST(StateRoot, FullAtAnySizeFailsCleanly) {
   EXPECT_GT(worked, 0);
 }
 
+// A file that takes all the room there is, and gives it back page by page.
+class Ballast {
+ public:
+  explicit Ballast(const std::string& path)
+      : fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) {
+    const std::string page(kPage, 'x');
+    while (::write(fd_.raw(), page.data(), page.size()) == static_cast<ssize_t>(page.size()))
+      size_ += kPage;
+  }
+  bool give_back_a_page() {
+    size_ -= kPage;
+    return size_ >= 0 && ::ftruncate(fd_.raw(), size_) == 0;
+  }
+
+ private:
+  static constexpr off_t kPage = 4096;
+  ctr::UniqueFd fd_;
+  off_t size_ = 0;
+};
+
+OCI_TEST(StateRoot, WithFewPagesLeftFailsCleanly) {
+  Bundle bundle;
+  bundle.args({"/bin/guest", "hold"});
+  ASSERT_EQ(::mount("x", state_root().c_str(), "tmpfs", 0, "size=512k,mode=700"), 0);
+  ASSERT_STATUS(create_bundle(bundle), 0);  // what is kept for all containers is there by now
+  delete_by_force(bundle);
+  {
+    Ballast ballast("/run/state/ballast");
+    const Snapshot before = take_snapshot();
+    int failed = 0;
+    for (bool done = false; !done && !testing::Test::HasFailure(); ++failed) {
+      SCOPED_TRACE(ctr::strf("%d pages are left", failed));
+      const Outcome outcome = create_bundle(bundle);
+      expect_done_or_one_line(outcome);
+    done = outcome.status == 0;
+      if (done) delete_by_force(bundle);
+      for (const std::string& line : left_behind(before)) ADD_FAILURE() << line;
+      ASSERT_TRUE(done || ballast.give_back_a_page());
+    }
+    EXPECT_GT(failed, 1) << "it was never full";
+  }
+  ASSERT_EQ(::umount2(state_root().c_str(), MNT_DETACH), 0);
+}
+
+// What is there can be signalled and removed when not one byte is left.
+OCI_TEST(StateRoot, FullIsNoHindranceToKillAndDelete) {
+  Bundle bundle;
+  bundle.args({"/bin/guest", "hold"});
+  ASSERT_EQ(::mount("x", state_root().c_str(), "tmpfs", 0, "size=512k,mode=700"), 0);
+  ASSERT_STATUS(create_bundle(bundle), 0);
+  {
+    const Ballast ballast("/run/state/ballast");
+    EXPECT_STATUS(runtime({"start", bundle.id()}), 0);
+    EXPECT_STATUS(runtime({"kill", bundle.id(), "KILL"}), 0);
+    EXPECT_TRUE(reaches(bundle.id(), "stopped"));
+    EXPECT_STATUS(runtime({"delete", bundle.id()}), 0);
+  }
+  ASSERT_EQ(::umount2(state_root().c_str(), MNT_DETACH), 0);
+}
+
 OCI_TEST(StateRoot, ReadOnlyIsToldAndSignalsStillArrive) {
   Bundle bundle;
   bundle.args({"/bin/guest", "hold"});
@@ -287,6 +348,51 @@ OCI_TEST(OddCallers, FilesThatMayNotGrowFailCleanly) {
     EXPECT_TRUE(outcome.status == 0 || outcome.status == 1) << outcome.status << outcome.err;
     delete_by_force(bundle);
   }
+}
+
+// --- FLT-19 --------------------------------------------------------------------------------------
+
+// RLIMIT_DATA holds for brk(2) and mmap(2) alike: from nothing to enough for everything. Where it
+// is too little for main() to be reached, the kernel or the C library ends the program.
+// Answers how often it was told.
+int with_any_limit_of_data(const std::vector<std::string>& words) {
+  bool reached = false;
+  int told = 0;
+  int kib = 256;
+  for (bool done = false; !done && kib < 16384; kib += either(32, 4)) {
+    SCOPED_TRACE(ctr::strf("%s with %d KiB", words.front().c_str(), kib));
+    const Snapshot before = take_snapshot();
+    Command command = runtime_command(words);
+    command.argv.insert(command.argv.begin(),
+                        {"/bin/sh", "-c", ctr::strf("ulimit -S -d %d; exec \"$@\"", kib), "sh"});
+    const Outcome outcome = run(command);
+    done = outcome.status == 0;
+    reached = reached || contains(outcome.err, "ocictr:");
+    if (!done && reached) {
+      EXPECT_LT(outcome.status, 128) << outcome.err;
+      EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+      ++told;
+    }
+    if (!done) {
+      for (const std::string& line : left_behind(before)) ADD_FAILURE() << line;
+    }
+    if (testing::Test::HasFailure()) return told;
+  }
+  ::printf("%s: told %d times, done with %d KiB\n", words.front().c_str(), told, kib);
+  return told;
+}
+
+OCI_TEST(OddCallers, AnyLimitOfDataIsEnoughOrTold) {
+#ifdef OCICTR_SANITIZED
+  GTEST_SKIP() << "not run under the sanitizers: they need memory of their own";
+#endif
+  Bundle bundle;
+  bundle.args({"/bin/guest", "hold"});
+  EXPECT_GT(with_any_limit_of_data({"create", "--bundle", bundle.path(), bundle.id()}), 0);
+  with_any_limit_of_data({"start", bundle.id()});
+  EXPECT_EQ(state_of(bundle.id(), "/status"), "running");
+  with_any_limit_of_data({"exec", bundle.id(), "/bin/guest", "exit", "0"});
+  with_any_limit_of_data({"delete", "--force", bundle.id()});
 }
 
 // --- FLT-12, FLT-29 ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ctrtool/core/exec/clone_again.h"
+#include "ctrtool/core/exec/out_of_memory.h"
 #include "ctrtool/core/exec/signals.h"
 #include "ctrtool/core/exec/steps.h"
 #include "ctrtool/core/sys/cred.h"
@@ -84,7 +85,8 @@ Result<void> guard_against_orphaning(const Context& ctx) {
 void child_main(Context& ctx, std::size_t first) noexcept { child_go_on(ctx, first, begin(ctx)); }
 
 void child_go_on(Context& ctx, std::size_t first, const Result<void>& begun) noexcept {
-  const Result<void> ended = begun.ok() ? run_child_steps(ctx, first) : begun;
+  const Result<void> ended =
+      begun.ok() ? or_out_of_memory([&] { return run_child_steps(ctx, first); }) : begun;
   const Error error =
       ended.ok() ? make_error(Kind::System, "the plan has no program to execute") : ended.error();
   const int status = exit_status_of(error);

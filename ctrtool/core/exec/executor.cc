@@ -12,6 +12,7 @@
 #include "ctrtool/core/exec/child.h"
 #include "ctrtool/core/exec/clone_again.h"
 #include "ctrtool/core/exec/gate.h"
+#include "ctrtool/core/exec/out_of_memory.h"
 #include "ctrtool/core/exec/signals.h"
 #include "ctrtool/core/exec/steps.h"
 #include "ctrtool/core/kit/caps.h"
@@ -208,7 +209,7 @@ Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
 
   const bool makes_cgroup =
       plan.find<MakeCgroup>() != nullptr || plan.find<StartScope>() != nullptr;
-  Result<void> walked = walk(ctx, std::move(channels));
+  Result<void> walked = or_out_of_memory([&] { return walk(ctx, std::move(channels)); });
   if (!walked.ok()) {
     Error error = explain_death(last_word(std::move(walked).error(), ctx.channel), ctx);
     kill_and_reap(ctx.child, ctx.child_pidfd);

@@ -87,7 +87,8 @@ struct ProcessPlan {
   const Process& process;
   Pointer at;
   bool is_init;
-  std::string keyring;  // empty: none is joined
+  std::string keyring;        // empty: none is joined
+  bool appears_late = false;  // in a pid namespace of others: a clone of us, with its rights only
 };
 void add_process(Work& work, const ProcessPlan& process);
 void add_scheduling(Work& work, const ProcessPlan& process);  // scheduling.cc

@@ -183,22 +183,39 @@ std::optional<unsigned> add_seccomp_compile(Work& work) {
   return flags.ok() ? *flags : 0;
 }
 
+bool has_filter(const Work& work) {
+  return work.spec.linux_.seccomp.has_value() || work.spec.annotations.contains(kRawFilter);
+}
+
 // The filter is the last thing. Without no_new_privs loading it needs CAP_SYS_ADMIN, which the
-// container may not have: we keep it for ourselves until execve, where what a process gets follows
-// from its bounding, inheritable and ambient sets alone (capabilities(7)).
-void add_confinement(Work& work, const ProcessPlan& plan, ctr::CapSets caps,
+// container may not have, as a deadline behind the hooks needs CAP_SYS_NICE: we keep them for
+// ourselves until execve, where what a process gets follows from its bounding, inheritable and
+// ambient sets alone (capabilities(7)).
+ctr::CapSets until_execve(const Work& work, const ProcessPlan& plan, ctr::CapSets caps) {
+  const auto keep = [&caps](int cap) {
+    caps.permitted.add(cap);
+    caps.effective.add(cap);
+  };
+  if (!plan.process.noNewPrivileges && has_filter(work)) keep(CAP_SYS_ADMIN);
+  if (has_scheduler_after_hooks(work, plan)) keep(CAP_SYS_NICE);
+  return caps;
+}
+
+// Whoever is inside and may trace finds nothing to gain in us.
+void add_late_appearance(Work& work, const ProcessPlan& plan, const ctr::CapSets& caps) {
+  work.child(Phase::Process, ctr::SetCapabilities{until_execve(work, plan, caps)},
+             plan.at.at("capabilities"));
+  work.plan.add(Phase::Process, ctr::Actor::Both, ctr::CloneAgain{.lends_memory = true});
+  add_privileged_attributes(work, plan.process, plan.at);
+  work.child(Phase::Process, ctr::NewSession{});
+}
+
+void add_confinement(Work& work, const ProcessPlan& plan, const ctr::CapSets& caps,
                      std::optional<unsigned> seccomp_flags) {
-  if (plan.process.noNewPrivileges) {
+  if (plan.process.noNewPrivileges)
     work.child(Phase::Start, ctr::SetNoNewPrivileges{}, plan.at.at("noNewPrivileges"));
-  } else if (seccomp_flags.has_value()) {
-    caps.permitted.add(CAP_SYS_ADMIN);
-    caps.effective.add(CAP_SYS_ADMIN);
-  }
-  if (has_scheduler_after_hooks(work, plan)) {
-    caps.permitted.add(CAP_SYS_NICE);
-    caps.effective.add(CAP_SYS_NICE);
-  }
-  work.child(Phase::Start, ctr::SetCapabilities{caps}, plan.at.at("capabilities"));
+  work.child(Phase::Start, ctr::SetCapabilities{until_execve(work, plan, caps)},
+             plan.at.at("capabilities"));
   if (seccomp_flags.has_value())
     work.child(Phase::Start, ctr::InstallSeccomp{*seccomp_flags}, Pointer("/linux/seccomp"));
 }
@@ -227,6 +244,7 @@ void add_process(Work& work, const ProcessPlan& plan) {
   if (!has_variable(work.plan.program.env, "HOME"))
     work.child(Phase::Process, ctr::SetHome{process.user.uid});
   work.child(Phase::Process, ctr::FindProgram{}, plan.at.at("args"));
+  if (plan.appears_late) add_late_appearance(work, plan, caps);
   const std::optional<unsigned> seccomp_flags = add_seccomp_compile(work);
   work.meet(Phase::Process, Point::Ready);
   if (plan.is_init && !delegated_cgroup(work).empty())

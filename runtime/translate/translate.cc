@@ -334,6 +334,11 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   const bool seen_at_birth =
       joins_pid && (target.namespaces & CLONE_NEWUSER) != 0 && facts.privileged();
   const bool seen_late = joins_pid && !seen_at_birth;
+  // Where they may trace, without the capabilities that they lack. A terminal needs its session,
+  // and a scheduling policy need not pass to a clone: then that comes before.
+  const bool may_be_traced = (target.namespaces & CLONE_NEWUSER) == 0;
+  const bool seen_last =
+      seen_late && may_be_traced && !process.terminal && !process.scheduler.has_value();
   if (seen_at_birth) work.parent(Phase::Namespaces, ctr::EnterPidNamespace{});
   work.parent(Phase::Namespaces, ctr::Clone{0});
   add_initial_affinity(work, process, Pointer());
@@ -350,11 +355,11 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
     work.child(Phase::Namespaces, ctr::ChangeRoot{ctr::strf("/proc/%d/root", target.init)});
   const int joined = seen_at_birth ? target.namespaces & ~CLONE_NEWPID : target.namespaces;
   if (joined != 0) work.child(Phase::Namespaces, ctr::JoinProcess{joined});
-  if (seen_late)
+  if (seen_late && !seen_last)
     work.plan.add(Phase::Namespaces, ctr::Actor::Both, ctr::CloneAgain{.lends_memory = true});
-  add_privileged_attributes(work, process, Pointer());  // of the process that goes on
+  if (!seen_last) add_privileged_attributes(work, process, Pointer());  // of who goes on
   if ((target.namespaces & CLONE_NEWUSER) != 0) add_identity(work);
-  work.child(Phase::Process, ctr::NewSession{});
+  if (!seen_last) work.child(Phase::Process, ctr::NewSession{});
   if (process.terminal) {
     ctr::OpenTerminal op{.uid = process.user.uid, .on_console = false};
     if (process.consoleSize.has_value()) {
@@ -365,7 +370,7 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   }
   const std::string keyring =
       target.no_new_keyring ? std::string() : std::string("_ses.") + target.id;
-  add_process(work, {process, Pointer(), false, keyring});
+  add_process(work, {process, Pointer(), false, keyring, seen_last});
   out.problems = std::move(problems).take();
   return out;
 }

@@ -227,6 +227,7 @@ OCI_TEST(HostileJoin, NothingOfTheHostIsInSight) {
   EXPECT_NE(spied["spied.joining"], "0") << "nobody was seen: this proves nothing";
   EXPECT_EQ(spied["spied.root"], "0");
   EXPECT_EQ(spied["spied.cwd"], "0");
+  EXPECT_EQ(spied["spied.strong"], "0") << "it has capabilities that the container has not";
   for (const std::string& target : spied.all("spied.fd"))
     EXPECT_TRUE(may_be_seen(target)) << target;
 }

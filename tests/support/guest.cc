@@ -8,14 +8,20 @@
 //   guest alloc MIB         guest fork COUNT        guest wait-term
 //   guest spy PATH          watches who joins, until SIGTERM; PATH is a file that only the host has
 //   guest swap ONE OTHER    exchanges the two files again and again, until SIGTERM
+//   guest writable DIR...   opens every file below for writing, writes nothing, tells which it may
+//   guest without LOW HIGH PROGRAM WORD...   where system calls LOW to HIGH do not exist
 //   guest notify TEXT...    one datagram each to $NOTIFY_SOCKET; then ends, or holds after "hold"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <grp.h>
+#include <linux/filter.h>
 #include <linux/keyctl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -329,8 +335,29 @@ struct Spied {
   unsigned joining;   // processes that were not yet their program
   unsigned root;      // of those, with PATH in their root
   unsigned cwd;       // or below their working directory
+  unsigned strong;    // with capabilities that we do not have
   unsigned looks;
 };
+
+// The permitted set, in hexadecimal; of nobody who is there to be looked at: 0.
+unsigned long long permitted_of(int process) {
+  const int file = openat(process, "status", O_RDONLY | O_CLOEXEC);
+  char text[4096] = {};
+  const bool got = file >= 0 && read(file, text, sizeof text - 1) > 0;
+  if (file >= 0) close(file);
+  const char* const line = got ? strstr(text, "CapPrm:") : nullptr;
+  return line == nullptr ? 0 : strtoull(line + strlen("CapPrm:"), nullptr, 16);
+}
+
+bool has_more_than_we(int process) {
+  static const unsigned long long ours = [] {
+    const int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const unsigned long long set = permitted_of(self);
+    close(self);
+    return set;
+  }();
+  return (permitted_of(process) & ~ours) != 0;
+}
 
 bool has_file(int process, const char* below, const char* path) {
   char name[4096];
@@ -380,9 +407,11 @@ void spy_descriptors(int process) {
 void spy_on(int process, const char* path, Spied* spied) {
   bool root = false;
   bool cwd = false;
+  bool strong = false;
   bool joined = false;
   for (; is_joining(process); joined = true) {
     ++spied->looks;
+    strong = strong || has_more_than_we(process);
     root = root || has_file(process, "root", path);
     cwd = cwd || has_file(process, "cwd", path);
     spy_descriptors(process);
@@ -391,6 +420,7 @@ void spy_on(int process, const char* path, Spied* spied) {
   spied->programs += !joined;
   spied->root += root;
   spied->cwd += cwd;
+  spied->strong += strong;
 }
 
 // Of our pid namespace: the last word of /proc/loadavg.
@@ -421,6 +451,7 @@ int spy(const char* path) {
   }
   printf("spied.programs %u\nspied.joining %u\nspied.looks %u\nspied.root %u\nspied.cwd %u\n",
          spied.programs, spied.joining, spied.looks, spied.root, spied.cwd);
+  printf("spied.strong %u\n", spied.strong);
   return 0;
 }
 
@@ -436,6 +467,45 @@ int swap(const char* one, const char* other) {
     if (syscall(SYS_renameat2, AT_FDCWD, one, AT_FDCWD, other, kExchange) != 0) return 1;
   printf("swaps %u\n", done);
   return 0;
+}
+
+unsigned tried = 0;
+
+// What a process has of its own in /proc is its own.
+bool is_of_a_process(const char* path) {
+  int pid = 0;
+  return sscanf(path, "/proc/%d", &pid) == 1;
+}
+
+int try_to_write(const char* path, const struct stat*, int type, FTW*) {
+  if (type != FTW_F || is_of_a_process(path)) return 0;
+  ++tried;
+  const int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
+  if (fd < 0) return 0;
+  printf("writable %s\n", path);
+  close(fd);
+  return 0;
+}
+
+int writable(int count, char** directories) {
+  constexpr int kDescriptors = 32;
+  for (int i = 0; i < count; ++i) nftw(directories[i], try_to_write, kDescriptors, FTW_PHYS);
+  printf("tried %u\n", tried);
+  return 0;
+}
+
+// As a kernel that is older than they are would answer.
+int without(char** words) {
+  const sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, static_cast<unsigned>(atoi(words[0])), 0, 2),
+      BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, static_cast<unsigned>(atoi(words[1])), 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const sock_fprog filter = {sizeof program / sizeof *program, const_cast<sock_filter*>(program)};
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0) execvp(words[2], words + 2);
+  fprintf(stderr, "guest: without: %s\n", strerror(errno));
+  return 127;
 }
 
 int notify(int count, char** texts) {
@@ -471,6 +541,8 @@ int main(int argc, char** argv) {
   if (strcmp(what, "wait-term") == 0) return wait_term();
   if (strcmp(what, "spy") == 0) return spy(value);
   if (strcmp(what, "swap") == 0 && argc > 3) return swap(argv[2], argv[3]);
+  if (strcmp(what, "writable") == 0) return writable(argc - 2, argv + 2);
+  if (strcmp(what, "without") == 0 && argc > 4) return without(argv + 2);
   if (strcmp(what, "notify") == 0) return notify(argc - 2, argv + 2);
   fprintf(stderr, "guest: unknown word %s\n", what);
   return 2;

@@ -5,7 +5,6 @@
 // every property there is, without the program: EveryNode.* of tests/unit.
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <algorithm>
 
@@ -106,11 +105,12 @@ std::vector<Change> changes_to_try(const std::string& config) {
   return some;
 }
 
-double now_ms() {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
-}
+// Of the processors, not by the clock: how busy the machine is says nothing about us.
+#ifdef OCICTR_SANITIZED
+constexpr double kMostMs = 1000;
+#else
+constexpr double kMostMs = 100;
+#endif
 
 // Of an outcome: how it may not be, whatever the configuration says.
 void expect_answer(const Outcome& outcome) {
@@ -137,10 +137,11 @@ OCI_TEST(SchemaSweep, OfAConfigurationThatRuns) {
     bundle.write_config(json_set(good, change.pointer, change.value));
     const Outcome valid = runtime({"validate", bundle.path()});
     EXPECT_LT(valid.status, 128) << valid.err;
-    const double begin = now_ms();
     const Outcome created = create_bundle(bundle);
-    if (const double took = now_ms() - begin; took > slowest) {
-      slowest = took;
+    for (const Outcome* outcome : {&valid, &created}) {
+      EXPECT_LT(outcome->cpu_ms, kMostMs);
+      if (outcome->cpu_ms <= slowest) continue;
+      slowest = outcome->cpu_ms;
       where = change.pointer + " = " + change.value.substr(0, 40);
     }
     expect_answer(created);
@@ -161,8 +162,9 @@ OCI_TEST(SchemaSweep, OfAConfigurationThatRuns) {
       return;
     }
   }
-  ::printf("%zu configurations, %u refused, slowest create %.0f ms (%s)\n", changes.size(), refused,
-           slowest, where.c_str());
+  ::printf("%zu configurations, %u refused, at most %.1f ms of the processors (%s)\n",
+           changes.size(), refused, slowest, where.c_str());
+  EXPECT_GT(slowest, 0);
   EXPECT_GT(refused, 0U);
 }
 

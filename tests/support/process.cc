@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -77,15 +78,27 @@ int exit_status(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-// The programs started here, with their exit status once they have ended.
-std::map<pid_t, std::optional<int>>& programs() {
-  static std::map<pid_t, std::optional<int>> all;
+struct Ended {
+  int status;
+  double cpu_ms;
+};
+
+// The programs started here, with the way they ended once they have.
+std::map<pid_t, std::optional<Ended>>& programs() {
+  static std::map<pid_t, std::optional<Ended>> all;
   return all;
 }
 
-std::optional<int> status_of_program(pid_t pid) {
+std::optional<Ended> end_of_program(pid_t pid) {
   reap_children();
   return programs()[pid];
+}
+
+double cpu_ms(const rusage& usage) {
+  const auto ms = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_usec) / 1e3;
+  };
+  return ms(usage.ru_utime) + ms(usage.ru_stime);
 }
 
 }  // namespace
@@ -115,13 +128,13 @@ std::string Running::out() const { return contents(out_.raw()); }
 std::string Running::err() const { return contents(err_.raw()); }
 
 void Running::kill(int signal) const {
-  if (!status_of_program(pid_)) ::kill(pid_, signal);
+  if (!end_of_program(pid_)) ::kill(pid_, signal);
 }
 
 // In short steps: while we wait, orphans may have to be reaped for it to end.
 bool Running::ended_within(int timeout_ms) {
   const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
-  for (int left = timeout_ms; !status_of_program(pid_); left -= 20) {
+  for (int left = timeout_ms; !end_of_program(pid_); left -= 20) {
     if (left <= 0) return false;
     pollfd event{pidfd.raw(), POLLIN, 0};
     ::poll(&event, 1, 20);
@@ -130,17 +143,21 @@ bool Running::ended_within(int timeout_ms) {
 }
 
 Outcome Running::wait(int timeout_ms) {
-  if (ended_within(timeout_ms)) return {*status_of_program(pid_), out(), err()};
+  if (ended_within(timeout_ms)) {
+    const Ended end = *end_of_program(pid_);
+    return {end.status, out(), err(), end.cpu_ms};
+  }
   ::kill(pid_, SIGKILL);
   ended_within(5000);
-  return {kTimedOut, out(), err() + "\n(killed: it did not end in time)"};
+  return {kTimedOut, out(), err() + "\n(killed: it did not end in time)", 0};
 }
 
 void reap_children() {
   int status = 0;
-  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+  rusage usage{};
+  for (pid_t pid = 0; (pid = ::wait4(-1, &status, WNOHANG, &usage)) > 0;) {
     const auto program = programs().find(pid);
-    if (program != programs().end()) program->second = exit_status(status);
+    if (program != programs().end()) program->second = Ended{exit_status(status), cpu_ms(usage)};
   }
 }
 

@@ -18,6 +18,7 @@ struct Outcome {
   int status = -1;  // exit code, or 128 + signal; kTimedOut when it had to be killed
   std::string out;
   std::string err;
+  double cpu_ms = 0;  // of the processors, with those of its children that it has waited for
 };
 inline constexpr int kTimedOut = 1000;
 

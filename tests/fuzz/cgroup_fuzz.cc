@@ -14,14 +14,11 @@
 #include "ctrtool/core/kit/cgroup_layout.h"
 #include "ctrtool/core/kit/cgroup_resources.h"
 #include "ctrtool/core/kit/cgroup_stats.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace {
 
-template <typename T>
-bool accepted(const ctr::Result<T>& result) {
-  if (!result.ok()) CTR_ASSERT(result.error().message.find('\n') == std::string::npos);
-  return result.ok();
-}
+using fuzz::accepted;
 
 void path(std::string_view text) {
   const ctr::Result<std::string> clean = ctr::normalize_cgroup_path(text);
@@ -95,10 +92,6 @@ constexpr void (*kTargets[])(std::string_view) = {path, devices, lists, limits};
 
 }  // namespace
 
-// The first byte picks the target.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  kTargets[data[0] % std::size(kTargets)](text.substr(1));
-  return 0;
+  return fuzz::run_one(kTargets, data, size);
 }

@@ -8,14 +8,11 @@
 #include "ctrtool/core/base/result.h"
 #include "ctrtool/core/kit/dbus_message.h"
 #include "ctrtool/core/kit/systemd_unit.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace {
 
-template <typename T>
-bool accepted(const ctr::Result<T>& result) {
-  if (!result.ok()) CTR_ASSERT(result.error().message.find('\n') == std::string::npos);
-  return result.ok();
-}
+using fuzz::accepted;
 
 void message(std::string_view bytes) {
   const ctr::Result<ctr::DbusMessage> decoded = ctr::decode_dbus_message(bytes);
@@ -49,10 +46,6 @@ constexpr void (*kTargets[])(std::string_view) = {message, text, unit};
 
 }  // namespace
 
-// The first byte picks the target.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  const std::string_view input(reinterpret_cast<const char*>(data), size);
-  kTargets[data[0] % std::size(kTargets)](input.substr(1));
-  return 0;
+  return fuzz::run_one(kTargets, data, size);
 }

@@ -14,14 +14,11 @@
 #include "ctrtool/core/kit/rlimit.h"
 #include "ctrtool/core/kit/signals.h"
 #include "ctrtool/core/kit/socket_words.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace {
 
-template <typename T>
-bool accepted(const ctr::Result<T>& result) {
-  if (!result.ok()) CTR_ASSERT(result.error().message.find('\n') == std::string::npos);
-  return result.ok();
-}
+using fuzz::accepted;
 
 void id_map(std::string_view text) {
   const ctr::Result<ctr::IdMap> map = ctr::IdMap::parse_words(text);
@@ -76,10 +73,6 @@ constexpr void (*kParsers[])(std::string_view) = {id_map, mount_id_maps, mount_o
 
 }  // namespace
 
-// The first byte picks the parser.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  kParsers[data[0] % std::size(kParsers)](text.substr(1));
-  return 0;
+  return fuzz::run_one(kParsers, data, size);
 }

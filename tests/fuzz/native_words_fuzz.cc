@@ -17,14 +17,11 @@
 #include "ctrtool/cmd/syslog_line.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/plan/validate.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace {
 
-template <typename T>
-bool accepted(const ctr::Result<T>& result) {
-  if (!result.ok()) CTR_ASSERT(result.error().message.find('\n') == std::string::npos);
-  return result.ok();
-}
+using fuzz::accepted;
 
 ctr::Result<ctr::Parsed> parsed(const ctr::Manual& manual, std::string_view text) {
   ctr::Words words{manual.name};
@@ -79,10 +76,6 @@ constexpr void (*kTargets[])(std::string_view) = {launcher,   mounts, files,
 
 }  // namespace
 
-// The first byte picks the target.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  kTargets[data[0] % std::size(kTargets)](text.substr(1));
-  return 0;
+  return fuzz::run_one(kTargets, data, size);
 }

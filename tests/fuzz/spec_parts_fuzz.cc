@@ -8,6 +8,7 @@
 
 #include "ctrtool/core/base/result.h"
 #include "runtime/spec/parse.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace {
 
@@ -17,18 +18,14 @@ void check(const oci::Parsed<T>& parsed) {
     CTR_ASSERT(problem.text().find('\n') == std::string::npos);
 }
 
-void process(std::string text) { check(oci::parse_process(std::move(text))); }
-void resources(std::string text) { check(oci::parse_resources(std::move(text))); }
-void mounts(std::string text) { check(oci::parse_mounts(std::move(text))); }
+void process(std::string_view text) { check(oci::parse_process(std::string(text))); }
+void resources(std::string_view text) { check(oci::parse_resources(std::string(text))); }
+void mounts(std::string_view text) { check(oci::parse_mounts(std::string(text))); }
 
-constexpr void (*kParsers[])(std::string) = {process, resources, mounts};
+constexpr void (*kParsers[])(std::string_view) = {process, resources, mounts};
 
 }  // namespace
 
-// The first byte picks the parser.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  kParsers[data[0] % std::size(kParsers)](std::string(text.substr(1)));
-  return 0;
+  return fuzz::run_one(kParsers, data, size);
 }

@@ -14,14 +14,11 @@
 #include "ctrtool/core/exec/channel.h"
 #include "ctrtool/core/kit/number_list.h"
 #include "ctrtool/core/sys/socket.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace {
 
-template <typename T>
-bool accepted(const ctr::Result<T>& result) {
-  if (!result.ok()) CTR_ASSERT(result.error().message.find('\n') == std::string::npos);
-  return result.ok();
-}
+using fuzz::accepted;
 
 void error(std::string_view bytes) {
   const std::optional<ctr::Error> decoded = ctr::decode_error(bytes);
@@ -55,10 +52,6 @@ constexpr void (*kTargets[])(std::string_view) = {error, words, message};
 
 }  // namespace
 
-// The first byte picks the target.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size == 0) return 0;
-  const std::string_view input(reinterpret_cast<const char*>(data), size);
-  kTargets[data[0] % std::size(kTargets)](input.substr(1));
-  return 0;
+  return fuzz::run_one(kTargets, data, size);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "ctrtool/core/base/log.h"
 #include "ctrtool/core/base/strf.h"
 #include "runtime/cli/launch.h"
 #include "runtime/cli/path.h"
@@ -16,7 +17,7 @@ bool has_error(const std::vector<Problem>& problems) {
 }
 
 std::string line(const Problem& problem) {
-  return ctr::strf("%s: %s\n", problem.word(), ctr::escape(problem.text()).c_str());
+  return ctr::strf("%s: %s\n", problem.word(), ctr::one_line(problem.text()).c_str());
 }
 
 // What only this host or this user cannot do is a problem too: the plan says.

@@ -151,6 +151,17 @@ OCI_TEST(Exec, TakesWhatTheCommandLineSays) {
   EXPECT_EQ(report["gid"], "1001 1001 1001");
 }
 
+OCI_TEST(Exec, AMissingDirectoryIsToldOnce) {
+  Bundle bundle;
+  Running1 container(bundle);
+  const Outcome outcome = container.exec({"--cwd", "/nope"}, {"/bin/true"});
+  EXPECT_NE(outcome.status, 0);
+  const std::string what = "chdir to \"/nope\"";
+  const std::size_t told = outcome.err.find(what);
+  EXPECT_NE(told, std::string::npos) << outcome.err;
+  EXPECT_EQ(outcome.err.find("chdir to", told + what.size()), std::string::npos) << outcome.err;
+}
+
 OCI_TEST(Exec, UserIsNumbersOnly) {
   Bundle bundle;
   append_file(bundle.in_rootfs("/etc/passwd"),

@@ -81,6 +81,17 @@ std::string problems(const Bundle& bundle) {
   return run({.argv = {runtime_path(), "validate", bundle.path()}}).out;
 }
 
+// What a message has in quotes is escaped there, and not again as a part of the line.
+OCI_TEST(Validate, QuotesOnce) {
+  Bundle bundle;
+  bundle.set("/mounts", R"([{"destination":"/m","type":"bind","source":"/tmp",)"
+                        R"("options":["bind","a\"b\nc"]}])");
+  const std::string told = problems(bundle);
+  EXPECT_NE(told.find(R"("a\"b\nc")"), std::string::npos) << told;
+  EXPECT_EQ(told.find(R"(\"a)"), std::string::npos) << told;
+  EXPECT_EQ(told.find(R"(\\)"), std::string::npos) << told;
+}
+
 // One mount for each option.
 std::string mounts_with(const std::vector<std::string>& options) {
   constexpr const char* kMap = R"([{"containerID":0,"hostID":1000,"size":1}])";

@@ -16,6 +16,11 @@ TEST(Log, SyslogRecordsAreOneLine) {
   EXPECT_EQ(syslog_record(LogLevel::Error, "a\nb", "c\nd"), "<11>a\\nb: c\\nd");
 }
 
+TEST(Log, TextRecordsAreOneLineAndKeepQuotes) {
+  EXPECT_EQ(format_record(LogFormat::Text, LogLevel::Error, "open \"a\\\"b\": no\nsuch\x7f", ""),
+            "error: open \"a\\\"b\": no\\nsuch\\x7f");
+}
+
 TEST(Log, JournalRecordsAreFields) {
   EXPECT_EQ(journal_record(LogLevel::Warning, "pod", "a=b"), "PRIORITY=4\nMESSAGE=a=b\nID=pod\n");
 }

@@ -115,15 +115,24 @@ std::string rfc3339_now() {
               static_cast<long>(time.seconds().count()), now.tv_nsec / 1000);
 }
 
+std::string one_line(std::string_view message) {
+  std::string out;
+  for (const char c : message) {
+    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    out += control ? escape({&c, 1}) : std::string(1, c);
+  }
+  return out;
+}
+
 std::string format_record(LogFormat format, LogLevel level, std::string_view message,
                           std::string_view time) {
-  if (format == LogFormat::Text) return strf("%s: ", level_name(level)) + escape(message);
+  if (format == LogFormat::Text) return strf("%s: ", level_name(level)) + one_line(message);
   return "{\"msg\":" + json_quote(message) + ",\"level\":\"" + level_name(level) +
          "\",\"time\":\"" + std::string(time) + "\"}";
 }
 
 std::string syslog_record(LogLevel level, std::string_view identifier, std::string_view message) {
-  return strf("<%d>", LOG_USER | severity(level)) + escape(identifier) + ": " + escape(message);
+  return strf("<%d>", LOG_USER | severity(level)) + escape(identifier) + ": " + one_line(message);
 }
 
 std::string journal_record(LogLevel level, std::string_view identifier, std::string_view message) {

@@ -41,6 +41,9 @@ class Log {
   std::string identifier_;
 };
 
+// A message as one line: control characters are escaped, what it has in quotes stays as it is.
+std::string one_line(std::string_view message);
+
 // One record of Text or Json, without its newline. JSON: {"msg":…,"level":…,"time":RFC 3339 in
 // UTC}.
 std::string format_record(LogFormat format, LogLevel level, std::string_view message,

@@ -13,6 +13,13 @@ bool speaks_for_itself(const Op& op) {
          std::holds_alternative<Execute>(op);
 }
 
+// Where it came from and what it was; where the system call's own words say that, once.
+Error with_step(Error error, const Step& step) {
+  const std::string what = describe(step.op);
+  if (!error.message.starts_with(what)) error = with_context(std::move(error), what);
+  return step.source.empty() ? error : with_context(std::move(error), step.source);
+}
+
 }  // namespace
 
 Result<void> run_step(const Step& step, Context& ctx) {
@@ -20,9 +27,7 @@ Result<void> run_step(const Step& step, Context& ctx) {
                            static_cast<std::size_t>(&step - ctx.plan->steps.data()));
   Result<void> done = std::visit([&](const auto& op) { return run(op, ctx); }, step.op);
   if (done.ok() || speaks_for_itself(step.op)) return done;
-  const std::string what = describe(step.op);
-  return with_context(std::move(done).error(),
-                      step.source.empty() ? what : step.source + ": " + what);
+  return with_step(std::move(done).error(), step);
 }
 
 }  // namespace ctr

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules and options of the small applets that their numbered examples do not use.
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <cstdio>
+
+#include "ctrtool/core/base/strf.h"
 #include "tests/support/bundle.h"
 #include "tests/support/native.h"
+#include "tests/support/tracer.h"
 
 namespace native {
 namespace {
@@ -153,6 +160,60 @@ NS_TEST(NativeCmd, Example1And2HideTheWords) {
   EXPECT_EQ(shell("printf 'a\\r\\n\\nb' | $C cmd -n env | od -An -c | tr -d ' \\n'").out,
             "env\\n'a\\r'\\n''\\nb\\n");
   EXPECT_EQ(shell("printf 'x' | $C cmd -F 77 env").status, 1);
+  // A descriptor is closed when it has been read.
+  EXPECT_EQ(shell("cd /tmp; echo x >f; $C cmd -x -F 8 -- sh -c 'test -e /proc/self/fd/8 || echo "
+                  "closed' 8<f")
+                .out,
+            "closed\n");
+}
+
+// Whether the words stand anywhere in memory that the process has written to.
+bool memory_has(pid_t pid, const std::string& words) {
+  constexpr std::size_t kLargest = 64U << 20;  // a sanitizer's own maps are larger, and never ours
+  const ctr::UniqueFd memory(::open(ctr::strf("/proc/%d/mem", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_TRUE(memory.valid());
+  bool found = false;
+  for (const std::string& line :
+       support::lines_of(support::read_file(ctr::strf("/proc/%d/maps", pid)))) {
+    std::size_t from = 0;
+    std::size_t to = 0;
+    char writable = 0;
+    if (::sscanf(line.c_str(), "%zx-%zx r%c", &from, &to, &writable) != 3) continue;
+    if (writable != 'w' || to - from > kLargest) continue;
+    std::string bytes(to - from, '\0');
+    const ssize_t got = ::pread(memory.raw(), bytes.data(), bytes.size(), static_cast<off_t>(from));
+    bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    found |= bytes.find(words) != std::string::npos;
+  }
+  return found;
+}
+
+// Of what is read only the words of the program are left in memory when that is executed.
+NS_TEST(NativeCmd, RulesMemoryIsWipedBeforeAProgramIsExecuted) {
+  // Longer than what is read at once, so that the text moves while it is read.
+  std::string text = "env\nKEPT=these-are-passed-on\n";
+  for (int i = 0; i < 500; ++i) text += "# this-was-only-a-remark and some more of it\n";
+  text += "/bin/true\n";
+  support::write_file("/tmp/words", text);
+  bool had_kept = false;
+  bool had_remark = false;
+  unsigned execs = 0;
+  const auto look = [&](const support::Call& call) {
+    if (call.call != SYS_execve || call.process != 0) return support::Fault{};
+    // The first is the test's own, which starts ctrtool.
+    if (++execs == 2) {
+      had_kept = memory_has(call.pid, "these-are-passed-on");
+      had_remark = memory_has(call.pid, "this-was-only-a-remark");
+    }
+    return support::Fault{};
+  };
+  const support::Command command{.argv = {support::ctrtool_path(), "cmd", "-c", "-f", "/tmp/words"},
+                                 .timeout_ms = 60000};
+  const support::Traced traced = support::trace(command, "/true", look);
+  EXPECT_EQ(traced.outcome.status, 0) << traced.outcome.err;
+  EXPECT_GE(execs, 2U);
+  EXPECT_TRUE(had_kept) << "the look would not find what there is";
+  EXPECT_FALSE(had_remark);
 }
 
 NS_TEST(NativeHelp, RulesOfHelpAmongOtherWords) {

@@ -161,7 +161,11 @@ class Tracer {
       return go_on(pid, 0);
     }
     if (info.op != PTRACE_SYSCALL_INFO_ENTRY) return go_on(pid, 0);
-    const Call call{process.number, process.calls++, static_cast<unsigned long>(info.entry.nr)};
+    const Call call{process.number,
+                    process.calls++,
+                    static_cast<unsigned long>(info.entry.nr),
+                    pid,
+                    {info.entry.args[0], info.entry.args[1]}};
     result_.calls.push_back(call);
     carry_out(at_(call), pid, process);
   }

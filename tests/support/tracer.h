@@ -13,9 +13,11 @@
 namespace support {
 
 struct Call {
-  unsigned process;    // 0 the program, 1 its first child ...
-  unsigned index;      // of its calls, from 0
-  unsigned long call;  // SYS_...
+  unsigned process;                     // 0 the program, 1 its first child ...
+  unsigned index;                       // of its calls, from 0
+  unsigned long call;                   // SYS_...
+  pid_t pid = 0;                        // it stands there while `at` is asked
+  unsigned long arguments[2] = {0, 0};  // the first ones
 };
 
 struct Fault {

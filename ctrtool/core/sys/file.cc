@@ -218,11 +218,25 @@ Result<void> write_all(BorrowedFd fd, std::string_view data) {
   return {};
 }
 
+namespace {
+
+// What it outgrows may be a secret, and the allocator keeps what it is given back.
+void grow(std::string& text, std::size_t size) {
+  std::string larger;
+  larger.reserve(size);
+  larger = text;
+  larger.resize(size);
+  ::explicit_bzero(text.data(), text.size());
+  text = std::move(larger);
+}
+
+}  // namespace
+
 Result<std::string> read_all(BorrowedFd fd, std::size_t limit) {
   std::string text;
   std::size_t used = 0;
   while (true) {
-    if (used == text.size()) text.resize(used == 0 ? 4096 : used * 2);
+    if (used == text.size()) grow(text, used == 0 ? 4096 : used * 2);
     const std::size_t got = TRY(read(fd, text.data() + used, text.size() - used));
     if (got == 0) break;
     used += got;

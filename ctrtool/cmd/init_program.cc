@@ -8,7 +8,7 @@
 
 #include "ctrtool/cmd/fd_table.h"
 #include "ctrtool/core/base/strf.h"
-#include "ctrtool/core/sys/cred.h"
+#include "ctrtool/core/exec/context.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/process.h"
 #include "hooks/program.h"
@@ -29,11 +29,15 @@ Result<void> open_stdio(const InitProgram& program) {
 }
 
 Result<void> change_identity(const InitProgram& program) {
+  constexpr auto kUnchanged = static_cast<uid_t>(-1);
   if (!program.uid.has_value() && !program.gid.has_value()) return {};
-  TRY(sys::setgroups({}));
-  if (program.gid.has_value()) TRY(sys::setresgid(*program.gid, *program.gid, *program.gid));
-  if (program.uid.has_value()) TRY(sys::setresuid(*program.uid, *program.uid, *program.uid));
-  return {};
+  Context ctx;
+  return run(SetUser{.uid = program.uid.value_or(kUnchanged),
+                     .gid = program.gid.value_or(kUnchanged),
+                     .groups = {},
+                     .umask = std::nullopt,
+                     .keep_caps = false},
+             ctx);
 }
 
 Error become(const InitProgram& program, bool exact_fds) {

@@ -17,10 +17,10 @@
 #include "ctrtool/cmd/wait_child.h"
 #include "ctrtool/core/base/rollback.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/exec/context.h"
 #include "ctrtool/core/exec/executor.h"
 #include "ctrtool/core/kit/caps.h"
 #include "ctrtool/core/kit/cgroup_enter.h"
-#include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/ipc.h"
 #include "ctrtool/core/sys/mount.h"
@@ -122,13 +122,17 @@ Result<void> pin(BorrowedFd made, const std::string& name, Rollback& undo) {
   ContainerPlan plan;
   plan.id = "make_ns";
   plan.in_place = true;
-  plan.add(Phase::Tree, Actor::Child, TakeRoot{"/"});
+  plan.add(Phase::Tree, Actor::Child, CheckPath{PathRole::Target, {.path = "/", .follow = true}});
   plan.add(Phase::Tree, Actor::Child, BindMount{.at = path, .from = sys::proc_path(made)});
-  plan.add(Phase::Tree, Actor::Child, ReturnToDirectory{});
   const Result<void> bound = execute_in_place(plan, {});
   if (!there) undo.add([path] { (void)sys::unlinkat(kCwd, path, 0); });
-  if (bound.ok()) undo.add([path] { (void)sys::umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW); });
-  return bound;
+  if (!bound.ok()) return bound;
+  undo.add([path] {
+    Context ctx;
+    const PathHere at{.path = path, .follow = true};
+    static_cast<void>(run(UnmountHere{at, MNT_DETACH | UMOUNT_NOFOLLOW}, ctx));
+  });
+  return {};
 }
 
 Result<void> make_object(const MakeNsIpc& object) {
@@ -141,13 +145,6 @@ Result<void> make_object(const MakeNsIpc& object) {
       return sys::semget_new(object.key, static_cast<int>(object.number), object.mode);
   }
   return {};
-}
-
-// Capabilities come with it; the real user is still ours.
-Result<void> become_owner(uid_t uid) {
-  constexpr auto kUnchanged = static_cast<uid_t>(-1);
-  TRY(sys::setresuid(kUnchanged, uid, kUnchanged));
-  return raise_permitted();
 }
 
 // --- the halves ----------------------------------------------------------------------------------
@@ -201,8 +198,6 @@ class Halves final : public HookRunner {
         // Before anything that is mounted inside could cover it.
         proc_ = TRY(sys::open(strf("/proc/%d", ::getpid()), O_RDONLY | O_DIRECTORY));
         return {};
-      case What::BecomeOwner:
-        return become_owner(*callout.item->owner);
       case What::MakeObjects:
         for (const MakeNsIpc& object : callout.item->objects) TRY(make_object(object));
         return {};
@@ -236,8 +231,6 @@ class Halves final : public HookRunner {
       return {};
     }
     trace(callout, "outside");
-    if (callout.what == What::MapProjects)
-      return sys::write_file_at(proc_, "projid_map", callout.item->projids.text());
     sys::Message ready = TRY(sys::receive_message(tool_end_, 1));
     if (ready.end) return sys_error(EPIPE, "the helper is gone");
     if (callout.what == What::Offer) return accept(*callout.item, std::move(ready.fds));
@@ -291,14 +284,8 @@ class Halves final : public HookRunner {
   }
 
   void trace(const MakeNsCallout& callout, const char* where) const {
-    constexpr const char* kNames[] = {"begin",
-                                      "take the owner's user",
-                                      "map project IDs",
-                                      "hand it over",
-                                      "enter cgroups",
-                                      "make objects",
-                                      "hook",
-                                      "bind it"};
+    constexpr const char* kNames[] = {"begin",        "hand it over", "enter cgroups",
+                                      "make objects", "hook",         "bind it"};
     if (request_.verbose && callout.what != What::Begin)
       complain("make_ns", strf("%s: %s, %s", callout.source.c_str(),
                                kNames[static_cast<std::size_t>(callout.what)], where));

@@ -365,14 +365,13 @@ class Planner {
   void map_ids(const MakeNsItem& item, const std::string& source) {
     const bool own = is_own_id(item.uids, caller_.uid) && is_own_id(item.gids, caller_.gid);
     MapIds map{.uids = item.uids.value_or(own_map(caller_.uid)),
-               .gids = item.gids.value_or(own_map(caller_.gid))};
+               .gids = item.gids.value_or(own_map(caller_.gid)),
+               .projects = item.projids};
     map.use_helpers = !caller_.privileged && !own;
     const bool denied = !item.gids.has_value() || (!caller_.privileged && !map.use_helpers);
     map.deny_setgroups = item.deny_setgroups.value_or(denied);
     add(Actor::Both, Meet{Point::UserMade}, source);
     add(Actor::Parent, map, source);
-    if (!item.projids.empty())
-      call_out(Actor::Parent, {.what = What::MapProjects, .item = &item, .source = source});
     add(Actor::Both, Meet{Point::IdsMapped}, source);
     if (r_.keep_id) return;
     child(BecomeRoot{.uid = root_of(map.uids),
@@ -383,8 +382,7 @@ class Planner {
 
   void make_user(const MakeNsItem& item, const std::string& source) {
     if (!item.enter.has_value()) {
-      if (item.owner.has_value())
-        inside({.what = What::BecomeOwner, .item = &item, .source = source});
+      if (item.owner.has_value()) child(BecomeOwner{*item.owner}, source);
       child(Unshare{CLONE_NEWUSER}, source);
       map_ids(item, source);
       return;

@@ -89,7 +89,7 @@ Result<MakeNsRequest> read_make_ns_words(const Parsed& parsed);
 // What the halves do between the plan's operations, in turn: a RunScript of the plan whose text is
 // the callout's number.
 struct MakeNsCallout {
-  enum class What { Begin, BecomeOwner, MapProjects, Offer, EnterCgroups, MakeObjects, Hook, Pin };
+  enum class What { Begin, Offer, EnterCgroups, MakeObjects, Hook, Pin };
   What what;
   const MakeNsItem* item = nullptr;
   const MakeNsHook* hook = nullptr;

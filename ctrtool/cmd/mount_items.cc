@@ -7,6 +7,7 @@
 #include "ctrtool/cmd/escapes.h"
 #include "ctrtool/cmd/quoted_words.h"
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/idmap.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
 
@@ -17,6 +18,7 @@ enum Long : int {
   kIdMap = kLongOnly,
   kUnlessMounted,
   kRollback,
+  kDryRun,
   kItems,
   kParameter,
   kParameterFd,
@@ -65,6 +67,7 @@ constexpr OptionRow kOptions[] = {
     {kUnlessMounted, "unless-mounted", nullptr, "m: do nothing if TARGET is a mount point", nullptr,
      "m"},
     {kRollback, "rollback", nullptr, "if anything fails, undo what was made"},
+    {kDryRun, "dry-run", nullptr, "print the plan, do nothing"},
     {kItems, "items", "FILE", "more words, quoted as for a shell, any number a line"},
 };
 
@@ -124,10 +127,8 @@ constexpr SwitchRow<MountItem> kSwitches[] = {
     {'r', &MountItem::remount},        {'K', &MountItem::follow_source},
     {'k', &MountItem::follow_target},  {'y', &MountItem::sync},
     {'a', &MountItem::append},         {kUnlessMounted, &MountItem::unless_mounted}};
-constexpr TextRow<MountItem, std::string> kTexts[] = {{'t', &MountItem::type},
-                                                      {'o', &MountItem::data},
-                                                      {'d', &MountItem::text},
-                                                      {kIdMap, &MountItem::idmap}};
+constexpr TextRow<MountItem, std::string> kTexts[] = {
+    {'t', &MountItem::type}, {'o', &MountItem::data}, {'d', &MountItem::text}};
 
 Result<std::string> read_bytes(std::string_view spec) {
   constexpr std::size_t kMost = 1U << 20;  // as the kernel has it
@@ -159,6 +160,20 @@ Result<void> add_parameter(const Given& given, MountItem& item) {
   return {};
 }
 
+// Maps, or a file that is the user namespace whose maps they are.
+Result<void> set_id_map(const Given& given, MountItem& item) {
+  MountIdMapping mapping{.uids = {}, .gids = {}};
+  if (given.value.find('=') == std::string::npos) {
+    mapping.from = given.value;
+  } else {
+    MountIdMaps maps = TRY_CTX(parse_mount_id_maps(given.value, {}, {}), "%s", given.word.c_str());
+    mapping.uids = std::move(maps.uids);
+    mapping.gids = std::move(maps.gids);
+  }
+  item.id_map = std::move(mapping);
+  return {};
+}
+
 Result<void> modify(const Given& given, MountItem& item) {
   if (take_switch(given, kSwitches, item) || take_text(given, kTexts, item)) return {};
   switch (given.key) {
@@ -174,6 +189,8 @@ Result<void> modify(const Given& given, MountItem& item) {
     case 's':
       item.source = given.value;
       return {};
+    case kIdMap:
+      return set_id_map(given, item);
     case 'e':
       item.tolerate_checks = item.tolerate;
       item.tolerate = true;
@@ -201,7 +218,7 @@ Result<void> add_items(const Parsed& parsed, int depth, std::vector<MountItem>& 
     if (given.key == kBareWord)
       return make_error(Kind::InvalidSpec, "%s is no option; a program goes after \"--\"",
                         quote(given.value).c_str());
-    if (given.key == kRollback) continue;
+    if (given.key == kRollback || given.key == kDryRun) continue;
     if (given.key == kItems) {
       TRY(add_file(given, depth, items));
       continue;
@@ -224,7 +241,7 @@ Result<void> add_items(const Parsed& parsed, int depth, std::vector<MountItem>& 
 Result<void> check(const MountItem& item) {
   constexpr unsigned long kNoNewFs =
       MS_BIND | MS_MOVE | MS_REMOUNT | MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE;
-  if (!item.idmap.empty() && (item.flags & MS_BIND) == 0)
+  if (item.id_map.has_value() && (item.flags & MS_BIND) == 0)
     return make_error(Kind::InvalidSpec, "--idmap is for binds (-O b)");
   if (!item.parameters.empty() && (item.type.empty() || (item.flags & kNoNewFs) != 0))
     return make_error(Kind::InvalidSpec, "--param... is for new mounts of a type (-t)");
@@ -245,8 +262,10 @@ Result<MountList> read_mount_words(const Parsed& parsed) {
   if (!parsed.dashes && !parsed.words.empty())
     return make_error(Kind::InvalidSpec, "%s is no option", quote(parsed.words[0]).c_str());
   for (const MountItem& item : list.items) TRY(check(item));
-  list.rolls_back = std::ranges::any_of(parsed.options,
-                                        [](const Given& given) { return given.key == kRollback; });
+  for (const Given& given : parsed.options) {
+    list.rolls_back |= given.key == kRollback;
+    list.dry_run |= given.key == kDryRun;
+  }
   return list;
 }
 

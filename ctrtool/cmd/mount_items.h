@@ -11,6 +11,7 @@
 #include "ctrtool/cmd/fd_spec.h"
 #include "ctrtool/cmd/words.h"
 #include "ctrtool/core/kit/fs_config.h"
+#include "ctrtool/core/plan/op.h"
 
 namespace ctr {
 
@@ -45,7 +46,7 @@ struct MountItem {
   bool sync = false;
   bool append = false;
   bool unless_mounted = false;
-  std::string idmap{};
+  std::optional<MountIdMapping> id_map{};
 
   const char* name() const;  // of the operation: "mount"
 };
@@ -53,6 +54,7 @@ struct MountItem {
 struct MountList {
   std::vector<MountItem> items{};
   bool rolls_back = false;
+  bool dry_run = false;
 };
 Result<MountList> read_mount_words(const Parsed& parsed);
 

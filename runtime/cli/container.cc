@@ -9,9 +9,9 @@
 #include <csignal>
 
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/exec/context.h"
 #include "ctrtool/core/kit/systemd.h"
 #include "ctrtool/core/sys/file.h"
-#include "ctrtool/core/sys/mount.h"
 #include "ctrtool/core/sys/process.h"
 #include "hooks/runner.h"
 #include "runtime/cli/path.h"
@@ -205,7 +205,9 @@ Result<void> unmount_shared_root(const ContainerState& state) {
   const Result<std::uint64_t> seen = mount_id(root.at);
   if (!seen.ok() && seen.error().code == ENOENT) return {};
   if (TRY(seen) == root.covers) return {};
-  const Result<void> done = ctr::sys::umount2(root.at, MNT_DETACH | UMOUNT_NOFOLLOW);
+  ctr::Context here;
+  const ctr::UnmountHere unmount{{.path = root.at, .follow = true}, MNT_DETACH | UMOUNT_NOFOLLOW};
+  const Result<void> done = ctr::run(unmount, here);
   if (!done.ok() && done.error().code == EINVAL) return {};  // nothing is mounted there
   return done;
 }

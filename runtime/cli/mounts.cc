@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mounts and unmounts in a running container. This process enters the container's mount namespace
 // itself, and leaves it by ending.
-#include <fcntl.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/executor.h"
 #include "ctrtool/core/kit/facts.h"
-#include "ctrtool/core/kit/resolve.h"
 #include "ctrtool/core/sys/file.h"
-#include "ctrtool/core/sys/mount.h"
 #include "runtime/cli/container.h"
 #include "runtime/spec/parse.h"
 #include "runtime/translate/live_mounts.h"
@@ -35,23 +32,25 @@ Result<void> check_namespace(const Spec& spec) {
   return make_error(Kind::Unsupported, "the container has no mount namespace of its own");
 }
 
-// What is mounted there, and nothing that a link leads to.
-Result<void> unmount(const std::string& destination) {
-  const UniqueFd root = TRY(ctr::sys::open("/", O_PATH | O_DIRECTORY));
-  const std::string::size_type slash = destination.rfind('/');
-  const std::string directory = destination.substr(0, slash == std::string::npos ? 0 : slash + 1);
-  const std::string name = destination.substr(slash == std::string::npos ? 0 : slash + 1);
-  const UniqueFd parent = TRY(ctr::open_in_root(root, "/" + directory, O_PATH | O_DIRECTORY));
-  TRY(ctr::sys::fchdir(parent));
-  return ctr::sys::umount2(name, MNT_DETACH | UMOUNT_NOFOLLOW);
+// What is mounted there, and nothing that a link leads to. The root itself stays.
+Result<ctr::Unmount> unmount_of(const Mount& mount) {
+  const std::string& at = mount.destination;
+  if (at.empty() || at.ends_with('/'))
+    return make_error(Kind::InvalidSpec, "%s is not the name of a mount", ctr::quote(at).c_str());
+  return ctr::Unmount{at.starts_with('/') ? at : "/" + at, MNT_DETACH | UMOUNT_NOFOLLOW};
 }
 
 // The latest first: one may be in another.
 Result<void> remove_mounts(const std::vector<Mount>& mounts, ctr::BorrowedFd init) {
-  TRY(ctr::execute_in_place(plan_entry(), {.target = init}));
-  for (std::size_t i = mounts.size(); i > 0; --i)
-    TRY_CTX(unmount(mounts[i - 1].destination), "/%zu/destination", i - 1);
-  return {};
+  ctr::ContainerPlan plan = plan_entry();
+  plan.add(ctr::Phase::Tree, ctr::Actor::Child,
+           ctr::CheckPath{ctr::PathRole::Target, {.path = "/", .follow = true}});
+  for (std::size_t i = mounts.size(); i > 0; --i) {
+    const std::string source = ctr::strf("/%zu/destination", i - 1);
+    ctr::Unmount unmount = TRY_CTX(unmount_of(mounts[i - 1]), "%s", source.c_str());
+    plan.add(ctr::Phase::Tree, ctr::Actor::Child, std::move(unmount), source);
+  }
+  return ctr::execute_in_place(plan, {.target = init});
 }
 
 Result<void> add_mount(const Mount& mount, const Spec& spec, const ContainerState& state,

@@ -271,7 +271,7 @@ class Script {
     option(ctr::strf("-S %u -G %u", op.uid, op.gid));
     if (!op.set_groups) option("-g");
     if (op.set_groups && !op.groups.empty()) option("--groups " + list(op.groups));
-    umask_ = op.umask;
+    umask_ = op.umask.value_or(umask_);
   }
   // Permitted and effective follow from these at the exec (capabilities(7)).
   void add(const ctr::SetCapabilities& op) {

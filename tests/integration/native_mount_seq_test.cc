@@ -171,6 +171,70 @@ NS_TEST(NativeMountSeq, SequenceToleranceSyncAndShell) {
   EXPECT_EQ(in_scratch("$C mount_seq -D ok -- echo never").out, "");
 }
 
+// Every item is some steps of one plan, which can be seen.
+NS_TEST(NativeMountSeq, SequenceIsAListOfOperations) {
+  const Outcome plan = in_scratch(
+      "$C mount_seq --dry-run -m t -E -t tmpfs -O so -o size=1M -r -D t/d -M 0711 -p -l k -s c -w "
+      "f -d abc -c t -k -S 'echo ran' -y -u t -O l -m i -s t -O bv --idmap "
+      "'uids=0-5-1;gids=0-5-1' -l none -- echo ran");
+  EXPECT_EQ(plan.status, 0) << plan.err;
+  std::size_t at = 0;
+  for (const char* line :
+       {"find the source \"/dev/null\"  [--mount t]\n",
+        "find the directory of \"t\"",
+        "make directory \"t\", mode 0700 less the umask, if it is missing",
+        "find \"t\"",
+        "mount \"/dev/null\" on \"t\", type tmpfs, flags 0x3: nosuid ro, data \"size=1M\"",
+        "find \"t\"",
+        "mount \"\" on \"t\", flags 0x23:",
+        "directories on the way to \"t/d\"",
+        "make directory \"t/d\", mode 0711",
+        "link \"k\" to \"c\"",
+        "write 3 bytes to \"f\", mode 0644",
+        "find \"t\", links are fine",
+        "enter \"t\"",
+        "/bin/sh -c \"echo ran\"",
+        "sync",
+        "unmount \"t\", detached",
+        "source 0: \"t\", recursive, uids 0.5.1",
+        "attach source 0",
+        "fail: a link needs its contents",
+        "program: \"echo\" \"ran\"\n"}) {
+    const std::size_t found = plan.out.find(line, at);
+    ASSERT_NE(found, std::string::npos) << line << " is missing or early in\n" << plan.out;
+    at = found;
+  }
+  for (const char* made : {"t", "f", "k"})
+    EXPECT_FALSE(path_exists(std::string("/tmp/w/") + made)) << made;
+}
+
+NS_TEST(NativeMountSeq, SequenceHoldsNothingThatLaterItemsUnmount) {
+  EXPECT_EQ(in_scratch("$C mount_seq -m t -E -t tmpfs -D t/d -S 'umount t' -m t -t tmpfs -w t/f -d "
+                       "x -u t -k -m t -t tmpfs -c t -c .. -u t -m t -t tmpfs -m t/b -E -s t -O b "
+                       "-u t/b -m t --param size=1M -t tmpfs -u t -S 'umount t'")
+                .status,
+            0);
+  EXPECT_EQ(in_scratch("$C mount_seq -m t -t tmpfs -D t/d -D t/d -e -S 'umount t'").status, 2);
+  EXPECT_EQ(in_scratch("grep -c ' /tmp/w/t' /proc/self/mounts").out, "0\n");
+}
+
+NS_TEST(NativeMountSeq, SequenceWhatTheKernelMakesOfFlags) {
+  // A new bind takes no flags but the recursive one; a remount covers its top only.
+  EXPECT_EQ(in_scratch("mkdir -p s/u; $C mount_seq -m b -E -s s -O bo -S 'touch b/x' -u b").status,
+            0);
+  EXPECT_EQ(in_scratch("$C mount_seq -m s/u -t tmpfs -m b -E -s s -O bvo -r -S '! touch b/y "
+                       "2>/dev/null' -S 'touch b/u/y' -u b -O l -u s/u")
+                .status,
+            0);
+  const std::string shared = "grep -c ' /tmp/w/b .* shared:' /proc/self/mountinfo";
+  EXPECT_EQ(in_scratch("$C mount_seq -m b -s s -O bh; " + shared).out, "0\n");
+  EXPECT_EQ(in_scratch("$C mount_seq -m b -O h; " + shared).out, "1\n");
+  // What is locked in a user namespace has to be said again.
+  const std::string inside = "unshare -Urm $C mount_seq -m n -O rbo";
+  EXPECT_EQ(in_scratch("$C mount_seq -m n -E -t tmpfs -O sd; " + inside).status, 3);
+  EXPECT_EQ(in_scratch(inside + "sd").status, 0);
+}
+
 NS_TEST(NativeMountSeq, ImproveParametersThatAreNoText) {
   in_scratch("mkdir -p lower upper work o; echo low >lower/f");
   // overlay takes its layers as descriptors since Linux 6.13; a kernel without that says so.

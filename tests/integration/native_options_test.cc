@@ -51,6 +51,11 @@ NS_TEST(NativeMountSeq, ImproveIdMappedBind) {
       "&& stat -c '%u %g' m/f s/f");
   EXPECT_EQ(mapped.out, "5000 6000\n0 0\n") << mapped.err;
   EXPECT_EQ(in_scratch("$C mount_seq -m m2 -E -t tmpfs --idmap 'uids=0-5-1;gids=0-5-1'").status, 1);
+  // Mistakes in the words are found before anything is done.
+  const Outcome wrong = in_scratch("$C mount_seq -D never -m m -s s -O b --idmap uids=0-x-1");
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_THAT(wrong.err, HasSubstr("--idmap"));
+  EXPECT_FALSE(path_exists("/tmp/w/never"));
 }
 
 NS_TEST(NativeMountSeq, ImproveUnlessMountedAndToleratedChecks) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "ctrtool/core/exec/clone_again.h"
@@ -65,12 +66,40 @@ Result<void> begin(Context& ctx) {
 
 }  // namespace
 
+namespace {
+
+// Whether a failure is one that the rest of the item is left out for, the caller says.
+Result<void> run_step_of_item(const Step& step, Context& ctx) {
+  Result<void> done = run_step(step, ctx);
+  if (done.ok() || step.item == 0 || !ctx.on_failed_item) return done;
+  TRY(ctx.on_failed_item(step, std::move(done).error()));
+  ctx.item_is_done = true;
+  ctx.item_has_failed = true;
+  return {};
+}
+
+std::size_t last_of_item(const ContainerPlan& plan, std::size_t at) {
+  const std::size_t item = plan.steps[at].item;
+  while (at + 1 < plan.steps.size() && plan.steps[at + 1].item == item) ++at;
+  return at;
+}
+
+// What an item has found would keep busy what later ones unmount.
+void let_go(Context& ctx) {
+  ctx.root.reset();
+  ctx.source.reset();
+}
+
+}  // namespace
+
 Result<void> run_child_steps(Context& ctx, std::size_t first) {
   for (std::size_t i = first; i < ctx.plan->steps.size(); ++i) {
     const Step& step = ctx.plan->steps[i];
     const auto* const again = std::get_if<CloneAgain>(&step.op);
     if (again != nullptr && again->lends_memory) return clone_lending_memory(ctx, i + 1);
-    if (step.actor != Actor::Parent) TRY(run_step(step, ctx));
+    if (step.actor != Actor::Parent) TRY(run_step_of_item(step, ctx));
+    if (std::exchange(ctx.item_is_done, false)) i = last_of_item(*ctx.plan, i);
+    if (step.item != 0 && i == last_of_item(*ctx.plan, i)) let_go(ctx);
   }
   return {};
 }
@@ -78,7 +107,7 @@ Result<void> run_child_steps(Context& ctx, std::size_t first) {
 void child_exit(int status) { ::_exit(status); }
 
 Result<void> guard_against_orphaning(const Context& ctx) {
-  if (ctx.plan->in_place || !ctx.channel.open()) return {};
+  if (!ctx.channel.open() || ctx.plan->in_place) return {};
   return sys::prctl_set_pdeathsig(SIGKILL);
 }
 

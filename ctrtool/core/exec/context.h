@@ -14,6 +14,7 @@
 
 #include "ctrtool/core/base/fd.h"
 #include "ctrtool/core/base/result.h"
+#include "ctrtool/core/base/rollback.h"
 #include "ctrtool/core/exec/channel.h"
 #include "ctrtool/core/exec/hook_runner.h"
 #include "ctrtool/core/exec/trace.h"
@@ -64,6 +65,10 @@ struct Context {
   UniqueFd directory;                  // where TakeRoot found us
   UniqueFd id_mapper;                  // whoever writes the maps of our next user namespace
   UniqueFd script_socket;              // both: the script's end of MakeSocketPair
+  UniqueFd source;                     // that CheckPath has left; other paths leave `root`
+  bool item_is_done = false;           // the rest of it is left out
+  bool item_has_failed = false;        // any, and was tolerated
+  Rollback* undo = nullptr;            // what was made, if the plan rolls back
 
   // As in ExecuteOptions.
   BorrowedFd program = kNoFd;
@@ -72,6 +77,7 @@ struct Context {
   std::vector<BorrowedFd> parents_own;
   std::function<int(const Program&)> enter_stage;
   std::string complain_as;
+  std::function<Result<void>(const Step&, Error)> on_failed_item;
 };
 
 // One step. The error names neither phase nor pointer; the loops add them.
@@ -175,6 +181,20 @@ Result<void> run(const SetCapabilities& op, Context& ctx);
 Result<void> run(const WaitForStart& op, Context& ctx);
 Result<void> run(const Execute& op, Context& ctx);
 Result<void> run(const RunHooks& op, Context& ctx);
+Result<void> run(const BecomeOwner& op, Context& ctx);
+Result<void> run(const CheckPath& op, Context& ctx);
+Result<void> run(const SkipIfMounted& op, Context& ctx);
+Result<void> run(const MakeParentsHere& op, Context& ctx);
+Result<void> run(const MakeHere& op, Context& ctx);
+Result<void> run(const LinkHere& op, Context& ctx);
+Result<void> run(const WriteHere& op, Context& ctx);
+Result<void> run(const MountHere& op, Context& ctx);
+Result<void> run(const UnmountHere& op, Context& ctx);
+Result<void> run(const RollBackMount& op, Context& ctx);
+Result<void> run(const EnterHere& op, Context& ctx);
+Result<void> run(const RunShell& op, Context& ctx);
+Result<void> run(const SyncDisks& op, Context& ctx);
+Result<void> run(const Refuse& op, Context& ctx);
 
 // Has the process made by a MapIds of the child write the maps of the user namespace just made.
 Result<void> finish_mapping(Context& ctx);

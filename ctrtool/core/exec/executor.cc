@@ -170,6 +170,7 @@ void take_tools_options(ExecuteOptions& options, Context& ctx) {
   ctx.parents_own = std::move(options.parents_own);
   ctx.enter_stage = std::move(options.enter_stage);
   ctx.complain_as = std::move(options.complain_as);
+  ctx.on_failed_item = std::move(options.on_failed_item);
 }
 
 }  // namespace
@@ -182,7 +183,10 @@ Result<void> execute_in_place(const ContainerPlan& plan, ExecuteOptions options)
   ctx.in_child = true;
   ctx.target = options.target;
   take_tools_options(options, ctx);
+  Rollback undo;
+  if (plan.rolls_back) ctx.undo = &undo;
   Result<void> done = run_child_steps(ctx, 0);
+  if (done.ok() && !ctx.item_has_failed) undo.release();
   if (done.ok() || plan.find<NewRoot>() == nullptr || !ctx.root.valid()) return done;
   Result<void> undone = sys::fchdir(ctx.root);
   if (undone.ok()) undone = sys::umount2(".", MNT_DETACH);

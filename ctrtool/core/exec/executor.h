@@ -53,6 +53,9 @@ struct ExecuteOptions {
   std::function<int(const Program&)> enter_stage{};
   // Where nobody listens any more, failures go to stderr under this name.
   std::string complain_as{};
+  // A step of an item has failed: the error to end with, in the caller's words, or none to go on
+  // with the next item. None of these: the error as it is.
+  std::function<Result<void>(const Step&, Error)> on_failed_item{};
 };
 
 class Prepared {
@@ -97,7 +100,8 @@ class Prepared {
 Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options);
 
 // Carries out a plan without a clone in this very process. A plan with a program comes back only to
-// say why this is not the program now; what is done by then stays done, except a NewRoot.
+// say why this is not the program now; what is done by then stays done, except a NewRoot, and what
+// a plan that rolls back has made.
 Result<void> execute_in_place(const ContainerPlan& plan, ExecuteOptions options);
 
 }  // namespace ctr

@@ -212,7 +212,7 @@ Result<void> run(const DropBounding& op, Context&) {
 }
 
 Result<void> run(const SetUser& op, Context& ctx) {
-  sys::umask(op.umask);
+  if (op.umask.has_value()) sys::umask(*op.umask);
   if (op.keep_caps) TRY(keep_caps());
   const bool none_to_set = op.groups.empty() && ctx.setgroups_denied;
   if (op.set_groups && !none_to_set) TRY(sys::setgroups(op.groups));

@@ -10,6 +10,7 @@
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/child.h"
 #include "ctrtool/core/exec/context.h"
+#include "ctrtool/core/kit/user_namespace.h"
 #include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/process.h"
@@ -70,11 +71,13 @@ Result<void> clear_groups(Context& ctx) {
 
 namespace {
 
+SetGroups set_groups(const MapIds& op) {
+  return op.deny_setgroups ? SetGroups::Deny : SetGroups::AsItIs;
+}
+
 Result<void> write_maps(const MapIds& op, BorrowedFd process) {
-  if (op.deny_setgroups) TRY(sys::write_file_at(process, "setgroups", "deny"));
-  if (!op.gids.empty()) TRY(sys::write_file_at(process, "gid_map", op.gids.text()));
-  if (!op.uids.empty()) TRY(sys::write_file_at(process, "uid_map", op.uids.text()));
-  return {};
+  TRY(write_id_maps(process, op.uids, op.gids, set_groups(op)));
+  return write_project_map(process, op.projects);
 }
 
 // Only from the namespace that owns the new one, or from that itself, may the maps be written
@@ -115,15 +118,24 @@ Result<void> run(const MapIds& op, Context& ctx) {
   if (ctx.in_child) return prepare_mapping(op, ctx);
   const UniqueFd proc = TRY(sys::open(strf("/proc/%d", ctx.child), O_PATH | O_DIRECTORY));
   if (!op.use_helpers) return write_maps(op, proc);
-  if (op.deny_setgroups) TRY(sys::write_file_at(proc, "setgroups", "deny"));
+  TRY(write_id_maps(proc, {}, {}, set_groups(op)));
   TRY(run_helper("newgidmap", ctx.child, op.gids));
-  return run_helper("newuidmap", ctx.child, op.uids);
+  TRY(run_helper("newuidmap", ctx.child, op.uids));
+  return write_project_map(proc, op.projects);
 }
 
 Result<void> run(const BecomeRoot& op, Context& ctx) {
   if (op.clear_groups) TRY(clear_groups(ctx));
   TRY(sys::setresgid(op.gid, op.gid, op.gid));
   TRY(sys::setresuid(op.uid, op.uid, op.uid));
+  return guard_against_orphaning(ctx);
+}
+
+// The real user is still ours.
+Result<void> run(const BecomeOwner& op, Context& ctx) {
+  constexpr auto kUnchanged = static_cast<uid_t>(-1);
+  TRY(sys::setresuid(kUnchanged, op.uid, kUnchanged));
+  TRY(raise_permitted());
   return guard_against_orphaning(ctx);
 }
 

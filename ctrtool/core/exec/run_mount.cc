@@ -49,7 +49,8 @@ Result<void> set_id_map(BorrowedFd tree, const MountIdMapping& map, Context& ctx
 Result<UniqueFd> open_source(const OpenSource& op, Context& ctx) {
   const unsigned flags = OPEN_TREE_CLONE | (op.recursive ? AT_RECURSIVE : 0U) |
                          (op.nofollow ? AT_SYMLINK_NOFOLLOW : 0U);
-  UniqueFd tree = TRY(sys::open_tree(kCwd, op.from, flags));
+  UniqueFd tree = op.checked ? TRY(sys::open_tree(ctx.source, "", flags))
+                             : TRY(sys::open_tree(kCwd, op.from, flags));
   if (op.id_map.has_value()) TRY(set_id_map(tree, *op.id_map, ctx));
   TRY(set_attrs(tree, op.attrs));
   return tree;

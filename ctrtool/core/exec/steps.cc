@@ -26,7 +26,8 @@ Result<void> run_step(const Step& step, Context& ctx) {
   const Trace::Scope scope(ctx.trace, ctx.in_child ? Trace::Half::Child : Trace::Half::Parent,
                            static_cast<std::size_t>(&step - ctx.plan->steps.data()));
   Result<void> done = std::visit([&](const auto& op) { return run(op, ctx); }, step.op);
-  if (done.ok() || speaks_for_itself(step.op)) return done;
+  // Of an item the caller says in its own words which it was.
+  if (done.ok() || step.item != 0 || speaks_for_itself(step.op)) return done;
   return with_step(std::move(done).error(), step);
 }
 

@@ -3,6 +3,7 @@
 // cgroup_processes.cc.
 #include "ctrtool/core/kit/cgroup.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/cgroup_dir.h"
+#include "ctrtool/core/kit/cgroup_enter.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/process.h"
 
@@ -396,6 +398,16 @@ Result<Cgroup> Cgroup::adopt(const CgroupLayout& layout, const CgroupRecord& rec
   return cgroup;
 }
 
+namespace {
+
+Result<void> move_into(const std::string& dir, pid_t pid) {
+  const UniqueFd cgroup = TRY(sys::open(dir, O_PATH | O_DIRECTORY));
+  TRY_CTX(enter_cgroup(cgroup, ".", {.pid = pid}), "cgroup %s", quote(dir).c_str());
+  return {};
+}
+
+}  // namespace
+
 // Controllers only behind the move: a v2 cgroup with processes in it passes none on, or becomes the
 // root of a threaded subtree, which takes no other processes.
 Result<void> Cgroup::settle(pid_t pid) {
@@ -404,7 +416,7 @@ Result<void> Cgroup::settle(pid_t pid) {
     if (place.hierarchy.version != CgroupVersion::V2) continue;
     TRY(make_directory(place, steps));
     v2_dir_ = TRY(sys::open(place.dir, O_PATH | O_DIRECTORY));
-    TRY(sys::write_file_at(kCwd, place.dir + "/cgroup.procs", std::to_string(pid)));
+    TRY(move_into(place.dir, pid));
     TRY(enable_controllers(place.hierarchy.mountpoint, record_.path,
                            usual_controllers(place.hierarchy)));
   }
@@ -478,10 +490,8 @@ Result<std::vector<UniqueFd>> Cgroup::open_tasks() const {
 Result<void> Cgroup::attach(pid_t pid) const {
   if (pid <= 0) return make_error(Kind::System, "cgroup: process %d cannot be moved", pid);
   for (const Place& place : places_)
-    if (place.hierarchy.version == CgroupVersion::V2)
-      TRY(sys::write_file_at(kCwd, place.dir + "/cgroup.procs", std::to_string(pid)));
-  for (const Place* place : v1_places_in_joining_order(places_))
-    TRY(sys::write_file_at(kCwd, place->dir + "/cgroup.procs", std::to_string(pid)));
+    if (place.hierarchy.version == CgroupVersion::V2) TRY(move_into(place.dir, pid));
+  for (const Place* place : v1_places_in_joining_order(places_)) TRY(move_into(place->dir, pid));
   return {};
 }
 

@@ -9,6 +9,7 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/caps.h"
+#include "ctrtool/core/kit/user_namespace.h"
 #include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/fsuid.h"
@@ -108,9 +109,8 @@ Result<void> work(const NsEntry& entry, std::span<const HelperJob> jobs, Borrowe
 
 Result<void> map_ids(pid_t helper, const NewUserNamespace& user) {
   const UniqueFd proc = TRY(sys::open(strf("/proc/%d", helper), O_PATH | O_DIRECTORY));
-  TRY(sys::write_file_at(proc, "uid_map", user.uids.text()));
-  if (user.deny_setgroups) TRY(sys::write_file_at(proc, "setgroups", "deny"));
-  return sys::write_file_at(proc, "gid_map", user.gids.text());
+  return write_id_maps(proc, user.uids, user.gids,
+                       user.deny_setgroups ? SetGroups::Deny : SetGroups::AsItIs);
 }
 
 Result<std::vector<UniqueFd>> collect(std::size_t count, BorrowedFd channel) {

@@ -22,12 +22,26 @@ namespace {
 
 Result<UniqueFd> map_and_open(pid_t holder, const IdMap& uids, const IdMap& gids) {
   const UniqueFd proc = TRY(sys::open(strf("/proc/%d", holder), O_PATH | O_DIRECTORY));
-  TRY(sys::write_file_at(proc, "uid_map", uids.text()));
-  TRY(sys::write_file_at(proc, "gid_map", gids.text()));
+  TRY(write_id_maps(proc, uids, gids, SetGroups::AsItIs));
   return sys::openat(proc, "ns/user", O_RDONLY);
 }
 
 }  // namespace
+
+// setgroups first: without privilege it has to be denied before there is a map of groups
+// (user_namespaces(7)).
+Result<void> write_id_maps(BorrowedFd process, const IdMap& uids, const IdMap& gids,
+                           SetGroups set_groups) {
+  if (set_groups == SetGroups::Deny) TRY(sys::write_file_at(process, "setgroups", "deny"));
+  if (!gids.empty()) TRY(sys::write_file_at(process, "gid_map", gids.text()));
+  if (!uids.empty()) TRY(sys::write_file_at(process, "uid_map", uids.text()));
+  return {};
+}
+
+Result<void> write_project_map(BorrowedFd process, const IdMap& projects) {
+  if (projects.empty()) return {};
+  return sys::write_file_at(process, "projid_map", projects.text());
+}
 
 Result<UniqueFd> make_user_namespace(const IdMap& uids, const IdMap& gids) {
   const sys::Cloned holder = TRY(sys::clone3(CLONE_NEWUSER, kNoFd));

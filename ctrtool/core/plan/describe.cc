@@ -129,9 +129,11 @@ Named show(const Clone& op) {
   return {"clone", text};
 }
 Named show(const MapIds& op) {
-  return {"map_ids", strf("map uids %s, gids %s%s%s", id_ranges(op.uids).c_str(),
-                          id_ranges(op.gids).c_str(), op.deny_setgroups ? ", setgroups denied" : "",
-                          op.use_helpers ? ", by newuidmap and newgidmap" : "")};
+  const std::string projects = op.projects.empty() ? "" : ", projects " + op.projects.words();
+  return {"map_ids",
+          strf("map uids %s, gids %s%s%s%s", id_ranges(op.uids).c_str(), id_ranges(op.gids).c_str(),
+               projects.c_str(), op.deny_setgroups ? ", setgroups denied" : "",
+               op.use_helpers ? ", by newuidmap and newgidmap" : "")};
 }
 Named show(const JoinNamespace& op) {
   return {"join_namespace", "join " + namespaces(static_cast<std::uint64_t>(op.type)) +
@@ -265,10 +267,12 @@ Named show(const AttachFd& op) {
 Named show(const MoveMount& op) {
   return {"move_mount", strf("move %s to %s", quote(op.from).c_str(), quote(op.at).c_str())};
 }
+std::string unmount_words(int flags) {
+  return strf("%s%s", (flags & MNT_DETACH) != 0 ? ", detached" : "",
+              (flags & MNT_FORCE) != 0 ? ", by force" : "");
+}
 Named show(const Unmount& op) {
-  return {"unmount", strf("unmount %s%s%s", quote(op.at).c_str(),
-                          (op.flags & MNT_DETACH) != 0 ? ", detached" : "",
-                          (op.flags & MNT_FORCE) != 0 ? ", by force" : "")};
+  return {"unmount", "unmount " + quote(op.at) + unmount_words(op.flags)};
 }
 Named show(const BindMount& op) {
   return {"bind_mount", strf("bind %s on %s%s%s%s", quote(op.from).c_str(), quote(op.at).c_str(),
@@ -407,8 +411,9 @@ Named show(const DropBounding& op) {
 }
 Named show(const SetUser& op) {
   const std::string ids = op.set_ids ? strf("%u:%u", op.uid, op.gid) : "as it is";
-  std::string text = strf("user %s, groups %s, umask %04o", ids.c_str(),
-                          op.set_groups ? numbers(op.groups).c_str() : "as they are", op.umask);
+  std::string text = strf("user %s, groups %s", ids.c_str(),
+                          op.set_groups ? numbers(op.groups).c_str() : "as they are");
+  if (op.umask.has_value()) text += strf(", umask %04o", *op.umask);
   if (!op.keep_caps) text += ", capabilities as the kernel has it";
   return {"set_user", text};
 }
@@ -470,6 +475,66 @@ Named show(const RunHooks& op) {
           strf("%zu %s hook%s", op.hooks.size(), std::string(to_string(op.stage)).c_str(),
                op.hooks.size() == 1 ? "" : "s")};
 }
+
+Named show(const BecomeOwner& op) {
+  return {"become_owner", strf("effective user %u, the owner of what comes", op.uid)};
+}
+
+std::string path_here(const PathHere& path) {
+  return quote(path.path) + (path.follow ? ", links are fine" : "");
+}
+Named show(const CheckPath& op) {
+  const char* const what = op.role == PathRole::Source      ? "find the source "
+                           : op.role == PathRole::Directory ? "find the directory of "
+                                                            : "find ";
+  return {"check_path", what + path_here(op.path)};
+}
+Named show(const SkipIfMounted& op) {
+  return {"skip_if_mounted", "no more if something is mounted on " + path_here(op.at)};
+}
+Named show(const MakeParentsHere& op) {
+  return {"make_parents_here", "directories on the way to " + path_here(op.at)};
+}
+Named show(const MakeHere& op) {
+  const mode_t mode = op.exact_mode.value_or(op.mode);
+  return {"make_here",
+          strf("make %s %s, mode %04o%s%s", op.type == S_IFDIR ? "directory" : "node",
+               quote(op.at).c_str(), mode, op.exact_mode.has_value() ? "" : " less the umask",
+               op.may_exist ? ", if it is missing" : "")};
+}
+Named show(const LinkHere& op) {
+  return {"link_here", "link " + quote(op.at) + " to " + quote(op.target)};
+}
+Named show(const WriteHere& op) {
+  return {"write_here",
+          strf("%s %zu bytes to %s, mode %04o%s", op.append ? "append" : "write", op.text.size(),
+               quote(op.at).c_str(), op.mode, op.exclusive ? ", which must be new" : "")};
+}
+// What mount(2) has beyond the options of a mount.
+std::string mount_call_words(unsigned long flags) {
+  constexpr unsigned long kPropagation = MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE;
+  const unsigned long propagation = flags & kPropagation;
+  std::string out = words_of(flags & ~kPropagation, propagation);
+  if ((flags & MS_MOVE) != 0) out += " move";
+  return out;
+}
+Named show(const MountHere& op) {
+  std::string text = "mount " + quote(op.source) + " on " + quote(op.at);
+  if (!op.type.empty()) text += ", type " + op.type;
+  if (op.flags != 0) text += strf(", flags %#lx:%s", op.flags, mount_call_words(op.flags).c_str());
+  if (!op.data.empty()) text += ", data " + quote(op.data);
+  return {"mount_here", text};
+}
+Named show(const UnmountHere& op) {
+  return {"unmount_here", "unmount " + quote(op.at.path) + unmount_words(op.flags)};
+}
+Named show(const RollBackMount& op) {
+  return {"roll_back_mount", "a failure detaches what is on " + path_here(op.at)};
+}
+Named show(const EnterHere& op) { return {"enter_here", "enter " + quote(op.at)}; }
+Named show(const RunShell& op) { return {"run_shell", "/bin/sh -c " + quote(op.command)}; }
+Named show(const SyncDisks&) { return {"sync_disks", "sync"}; }
+Named show(const Refuse& op) { return {"refuse", "fail: " + op.why}; }
 
 }  // namespace
 

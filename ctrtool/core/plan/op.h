@@ -28,6 +28,7 @@
 #include "ctrtool/core/kit/seccomp.h"
 #include "ctrtool/core/kit/socket_request.h"
 #include "ctrtool/core/kit/systemd_unit.h"
+#include "ctrtool/core/plan/here.h"
 #include "ctrtool/core/sys/cred.h"
 
 namespace ctr {
@@ -65,6 +66,7 @@ struct Clone {
 struct MapIds {
   IdMap uids;
   IdMap gids;
+  IdMap projects{};  // of quotas; never by helpers, which know only the others
   bool deny_setgroups = false;
   bool use_helpers = false;
 };
@@ -95,6 +97,10 @@ struct CloneAgain {
 // once.
 struct Fork {
   bool wait = true;
+};
+// Child: the effective user, to whom the next user namespace belongs. Capabilities come with it.
+struct BecomeOwner {
+  uid_t uid;
 };
 struct SetTimeOffsets {
   std::string text;  // as /proc/PID/timens_offsets wants it
@@ -240,6 +246,7 @@ struct OpenSource {
   bool nofollow = false;
   MountAttrs attrs{};
   std::optional<MountIdMapping> id_map{};
+  bool checked = false;  // it is what CheckPath has left
 };
 // A detached new file system, likewise: what a user namespace's root may not mount itself.
 struct OpenFs {
@@ -450,12 +457,13 @@ struct SetRlimits {
 struct DropBounding {
   CapSet keep;
 };
+// An ID of -1 stays as it is.
 struct SetUser {
   uid_t uid = 0;
   gid_t gid = 0;
   std::vector<gid_t> groups;
   bool set_groups = true;  // false: setgroups is denied here, or the caller's groups are to stay
-  mode_t umask = 022;
+  std::optional<mode_t> umask = 022;  // none: as it is
   bool set_ids = true;
   bool keep_caps = true;         // the permitted set survives the change away from root
   bool raise_permitted = false;  // and is effective after it
@@ -569,7 +577,9 @@ using Op = std::variant<
     Fork, TakeRoot, NewRoot, EnterRoot, EnterDirectory, MountProcOf, ReturnToDirectory, TakeStdio,
     MakeSocketPair, CloseFd, NotifyFd, LimitChild, SetInheritable, RaiseAmbient, SetSecurebits,
     DropUninheritable, SetUndumpable, SetTimerSlack, SetHugePages, WritePidFile, RequireEmpty,
-    RunScript, SealProgram, OpenSockets>;
+    RunScript, SealProgram, OpenSockets, BecomeOwner, CheckPath, SkipIfMounted, MakeParentsHere,
+    MakeHere, LinkHere, WriteHere, MountHere, UnmountHere, RollBackMount, EnterHere, RunShell,
+    SyncDisks, Refuse>;
 
 // "mount_fs": the operation's name in plans.
 std::string_view op_name(const Op& op);

@@ -19,6 +19,9 @@ struct Step {
   Actor actor;
   Op op;
   std::string source;  // the JSON pointer or option it came from; empty: a default
+  // In place: steps of one item, from 1 on, stand or fall together. If one fails, whoever executes
+  // the plan says what becomes of it (ExecuteOptions::on_failed_item).
+  std::size_t item = 0;
 };
 
 struct Program {
@@ -35,9 +38,10 @@ struct ContainerPlan {
   unsigned preserve_fds = 0;  // descriptors 3 to 3+n-1 stay open for the program
   bool inherit_fds = false;   // so do all that the caller made inheritable
   bool in_place = false;      // no child: this process itself becomes the program
+  bool rolls_back = false;    // in place: if an item fails, what all have made goes again
 
   void add(Phase phase, Actor actor, Op op, std::string source = {}) {
-    steps.push_back({phase, actor, std::move(op), std::move(source)});
+    steps.push_back({phase, actor, std::move(op), std::move(source), {}});
   }
   template <typename T>
   const T* find() const {

@@ -98,6 +98,66 @@ NS_TEST(NativeRootfsMount, Example6OtherPidNamespace) {
   EXPECT_EQ(shown.out, "sleep 30 1\nsleep 30 ") << shown.err;
 }
 
+// Only the options, on nothing but directories; then it is taken away again.
+std::string shown(const std::string& options, const std::string& command) {
+  support::make_directories(kRoot);
+  const Outcome outcome =
+      shell("cd /tmp/w; $C rootfs-mount -o dev_opts=none,mount_devpts=0,mount_mqueue=0 -o " +
+            options + " r && cd r && " + command + "; cd ..; umount -R r");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  return outcome.out;
+}
+
+NS_TEST(NativeRootfsMount, OptionsWordsForLinksAndDevices) {
+  const auto links = [](const std::string& word) {
+    return shown(
+        "root_link_opts=" + word,
+        "for n in bin etc; do readlink $n || stat -c %F $n 2>/dev/null || echo none; done");
+  };
+  EXPECT_EQ(links("none"), "none\nnone\n");
+  EXPECT_EQ(links("all_ro"), "_fsroot_ro/bin\n_fsroot_ro/etc\n");
+  EXPECT_EQ(links("all_rw"), "_fsroot_rw/bin\n_fsroot_rw/etc\n");
+  EXPECT_EQ(links("all_dirs"), "directory\ndirectory\n");
+  EXPECT_EQ(links("usr_ro"), "_fsroot_ro/bin\n_fsroot_rw/etc\n");
+  EXPECT_EQ(links("usr_ro_tmp"), "_fsroot_ro/bin\ndirectory\n");
+  EXPECT_EQ(links("usr_rw_tmp"), "_fsroot_rw/bin\ndirectory\n");
+  EXPECT_EQ(
+      shown("root_link_opts=all_dirs",
+            "stat -c %a bin lib lib32 lib64 libx32 opt sbin usr etc home root var | uniq -c | "
+            "tr -s ' '"),
+      " 10 755\n 1 700\n 1 755\n");
+  EXPECT_EQ(shown("dev_opts=symlink_host", "readlink dev/null; ls dev/net"), "_host/null\n");
+}
+
+NS_TEST(NativeRootfsMount, SequenceModesAndLinksOfTheTree) {
+  const std::string modes = "stat -c '%n %a' proc sys dev dev/net dev/mqueue dev/pts run tmp";
+  EXPECT_EQ(shown("run_dirs=1", modes + " run/lock run/shm"),
+            "proc 700\nsys 700\ndev 755\ndev/net 755\ndev/mqueue 700\ndev/pts 700\nrun 755\n"
+            "tmp 1777\nrun/lock 1777\nrun/shm 1777\n");
+  EXPECT_EQ(shown("tmp_world=0,umask=027", modes + " run/lock run/shm"),
+            "proc 700\nsys 700\ndev 750\ndev/net 750\ndev/mqueue 700\ndev/pts 700\nrun 750\n"
+            "tmp 750\nrun/lock 750\nrun/shm 750\n");
+  EXPECT_EQ(shown("run_dirs=0", "ls run; ls dev | tr '\\n' ' '"),
+            "fd mqueue net ptmx pts stderr stdin stdout ");
+  EXPECT_EQ(shown("run_dirs=0", "readlink dev/fd dev/stdin dev/stdout dev/stderr dev/ptmx"),
+            "/proc/self/fd\nfd/0\nfd/1\nfd/2\npts/ptmx\n");
+}
+
+NS_TEST(NativeRootfsMount, SequenceFlagsOfItsFileSystems) {
+  const auto mounted = [](const std::string& options, const std::string& at) {
+    return shown(options, "sed -n 's|^.* /tmp/w/r" + at +
+                              " \\([^ ]*\\) .*- \\([^ ]*\\) [^ ]* \\(.*\\)$|\\1 \\2 \\3|p' "
+                              "/proc/self/mountinfo");
+  };
+  EXPECT_THAT(mounted("run_dirs=0", ""), HasSubstr("rw,nosuid,nodev"));
+  EXPECT_THAT(mounted("mount_proc=1", "/proc"), HasSubstr("rw,nosuid,nodev,noexec,relatime proc"));
+  EXPECT_THAT(mounted("mount_proc=1,proc_opts=hidepid=2", "/proc"), HasSubstr("hidepid="));
+  EXPECT_THAT(mounted("mount_sysfs=1", "/sys"), HasSubstr("noexec,relatime sysfs"));
+  EXPECT_THAT(mounted("mount_mqueue=1", "/dev/mqueue"), HasSubstr("mqueue"));
+  EXPECT_THAT(mounted("mount_devpts=1", "/dev/pts"), HasSubstr("mode=600,ptmxmode=666"));
+  EXPECT_THAT(mounted("mount_cgroup2=1", "/sys/fs/cgroup"), HasSubstr("noexec,relatime cgroup2"));
+}
+
 NS_TEST(NativeRootfsMount, ImproveMoreToMake) {
   const Outcome built = build(
       "-o 'tmpfs_mount_opts=mode=0711,size=1M,mount_proc=1,image_dirs=1,console=1,mkdir=/srv/x' r");

@@ -69,7 +69,7 @@ class SkeletonBuilder {
     for (std::size_t i = 0; i < kRootEntries.size(); ++i) root_entry(i);
     for (std::size_t i = 0; i < kSkeletonDevices.size(); ++i) device(i);
     for (const MakeDevice& more : s_.more_devices) add(more);
-    for (MakeSymlink& link : default_links()) add(std::move(link));
+    for (MakeSymlink& link : default_links()) add(by_dev_fd(std::move(link)));
     extras();
     return std::move(ops_);
   }
@@ -95,6 +95,12 @@ class SkeletonBuilder {
     op.data = data;
     op.real_directory = true;
     add(std::move(op));
+  }
+  // "/dev/stdin" leads to "fd/0", as the tool has always had it.
+  static MakeSymlink by_dev_fd(MakeSymlink link) {
+    constexpr std::string_view kAbove = "/proc/self/";
+    if (link.target.starts_with("/proc/self/fd/")) link.target.erase(0, kAbove.size());
+    return link;
   }
   // Onto itself, so that it is a mount.
   void own_mount(const std::string& at) {

@@ -244,6 +244,13 @@ NS_TEST(NativeSetFds, OthersMayStay) {
                 .out,
             "gone\n");
   EXPECT_EQ(shell("$C set_fds -m 1:1 -f 3x -- true").status, 1);
+  // Below 3, and with gaps.
+  EXPECT_EQ(
+      shell("exec 8</etc/group 9</etc/passwd; $C set_fds -m 8:0 -m 9:12 -- sh -c 'readlink "
+            "/proc/self/fd/0 /proc/self/fd/12; for n in 3 8 9; do test ! -e /proc/$$/fd/$n || echo "
+            "$n; done'")
+          .out,
+      "/etc/group\n/etc/passwd\n");
 }
 
 NS_TEST(NativeHelp, Example3UnknownNamesGetAListOnStderr) {
@@ -253,6 +260,9 @@ NS_TEST(NativeHelp, Example3UnknownNamesGetAListOnStderr) {
   EXPECT_THAT(unknown.err, HasSubstr("did you mean ns_open_file?"));
   EXPECT_THAT(unknown.err, HasSubstr("Usage: ctrtool APPLET"));
   EXPECT_THAT(unknown.err, HasSubstr("\n  unlock "));
+  // What the other applets' pages have.
+  EXPECT_NE(shell("$C help ns_open_file | grep -c -- --socket").out, "0\n");
+  EXPECT_EQ(shell("$C help ns_open_file").out, shell("$C ns_open_file --help").out);
 }
 
 NS_TEST(NativeHelp, OptionsSayWhatThisBinaryIs) {

@@ -70,6 +70,17 @@ NS_TEST(NativeMiniInit, Example6ScriptsOfSignals) {
   EXPECT_EQ(shell("$C init").status, 1);
 }
 
+NS_TEST(NativeMiniInit, SequenceSignalsAndShutdown) {
+  // What is not configured, or does nothing, leaves init alone; all others get TERM at the end.
+  const Outcome done = init(
+      "$L $B init2 -s USR1 -a none -s TERM -a exit -n /bin/sh -c -c -c 'trap \"echo bye; exit\" "
+      "TERM; : >/tmp/up; while :; do sleep 0.05; done' -n /bin/sh -c -c -c 'until test -e /tmp/up; "
+      "do sleep 0.02; done; kill -USR1 1; kill -USR2 1; echo alive; kill -TERM 1'");
+  EXPECT_EQ(done.status, 0) << done.err;
+  EXPECT_EQ(done.out, "alive\nbye\n") << done.err;
+  EXPECT_EQ(init("$L $B init2 stray -n /bin/true").status, 1) << "before any program";
+}
+
 NS_TEST(NativeMiniInit, ImproveMistakesAreNamed) {
   EXPECT_EQ(init("$L $B init stray").status, 1);
   EXPECT_EQ(init("$L $B init -c x").status, 1);

@@ -225,6 +225,20 @@ NS_TEST(NativeLauncherOptions, RelayOwnersAndErrors) {
   EXPECT_EQ(shell("$C launcher --alloc-pipe -- /no/such").status, 127);
 }
 
+NS_TEST(NativeLauncherOptions, RelayTerminalHasTheCallersSize) {
+  const Outcome size =
+      shell("$C tty_proxy -w 123 $C launcher --alloc-tty -- stty size </dev/null | tr -d '\\r'");
+  EXPECT_THAT(size.out, HasSubstr(" 123\n")) << size.err;
+}
+
+NS_TEST(NativeLauncherOptions, ImproveScriptHasNoDescriptorOfTheLog) {
+  const Outcome seen = shell(
+      "$C launcher -w -L /tmp/log -d -x 'for f in /proc/self/fd/*; do readlink $f; done; echo end' "
+      "-- true");
+  EXPECT_THAT(seen.out, HasSubstr("end\n"));
+  EXPECT_THAT(seen.out, testing::Not(HasSubstr("/tmp/log"))) << seen.out;
+}
+
 NS_TEST(NativeLauncherOptions, BirthInAV2Cgroup) {
   const ctr::Result<ctr::CgroupLayout> layout = ctr::discover_cgroups();
   ASSERT_OK(layout);

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // nsenter, by the numbered examples and rules of its document.
 
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
 #include "tests/support/bundle.h"
 #include "tests/support/native.h"
+#include "tests/support/other_namespaces.h"
+#include "tests/support/tracer.h"
 
 namespace native {
 namespace {
@@ -207,6 +212,60 @@ NS_TEST(NativeNsenter, NestsInOneStepAndKnowsThePid) {
       "$C nsenter -t $P -a --new U --uid-map 0.5.1 --gid-map 0.5.1 --report-pid 1 -- sh -c 'id -u; "
       "cat /proc/self/uid_map'");
   EXPECT_THAT(user.out, MatchesRegex("[0-9]+\n0\n +0 +5 +1\n")) << user.err;
+}
+
+// Whoever joins is not to be traced or read from inside: not dumpable from before it is there on.
+NS_TEST(NativeNsenter, SequenceNotDumpableBeforeItJoins) {
+  const support::OtherNamespaces other;
+  ASSERT_TRUE(other.ready()) << other.err();
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"nsenter", "-e", "-P", "-j", "Un%" + other.proc(), "true"},
+        {"ns_open_file", "-n", "-N", other.proc() + "/ns/net", "-U", "-d", "inet", "true"}}) {
+    bool dumpable = true;
+    unsigned joins = 0;
+    const auto look = [&](const support::Call& call) {
+      if (call.call == SYS_prctl && call.arguments[0] == PR_SET_DUMPABLE)
+        dumpable = call.arguments[1] != 0;
+      if (call.call != SYS_setns) return support::Fault{};
+      ++joins;
+      EXPECT_FALSE(dumpable) << words[0];
+      return support::Fault{};
+    };
+    const support::Traced traced =
+        support::trace({.argv = support::ctrtool_words(words), .timeout_ms = 60000}, "/true", look);
+    EXPECT_GT(joins, 0U) << words[0] << traced.outcome.err;
+  }
+}
+
+bool runs_anywhere(const std::string& word) {
+  for (const std::string& pid : support::list_directory("/proc"))
+    if (support::read_file("/proc/" + pid + "/cmdline").find(word) != std::string::npos)
+      return true;
+  return false;
+}
+
+// The process that makes the namespaces is killed before it has made the one inside: nothing goes
+// on without it.
+NS_TEST(NativeNsenter, NestsAndGoesWithTheProcessBetween) {
+  const support::OtherNamespaces other;
+  ASSERT_TRUE(other.ready()) << other.err();
+  const std::vector<std::string> words{"nsenter", "-e", "-j", "Un%" + other.proc(), "--new", "mp",
+                                       "--",      "sh", "-c", ": >/tmp/ran"};
+  for (const unsigned long where : {SYS_setns, SYS_unshare, SYS_clone3}) {
+    const auto kill = [&](const support::Call& call) {
+      const bool there = call.process == 1 && call.call == where;
+      return support::Fault{there ? support::Fault::kKillCaller : support::Fault::kNone};
+    };
+    const support::Traced traced = support::trace(
+        {.argv = support::ctrtool_words(words), .timeout_ms = 60000}, "/no payload", kill);
+    const std::string at = support::name_of_call(where);
+    EXPECT_EQ(traced.faults, 1U) << at;
+    EXPECT_EQ(traced.outcome.status, 125) << at << traced.outcome.err;
+    EXPECT_FALSE(runs_anywhere("/tmp/ran")) << at;
+    EXPECT_FALSE(support::path_exists("/tmp/ran")) << at;
+  }
+  EXPECT_EQ(support::run({.argv = support::ctrtool_words(words)}).status, 0);
+  EXPECT_TRUE(support::path_exists("/tmp/ran"));
 }
 
 NS_TEST(NativeNsenter, OptionsCgroupsOfTheTarget) {

@@ -139,8 +139,9 @@ NS_TEST(NativeMountSeq, Example5SequenceThenProgram) {
 
 NS_TEST(NativeMountSeq, Example6PinsANamespace) {
   const std::string pin = "$T mount_seq -m pins/net0 -f -s /proc/self/ns/net -K -O b";
-  const Outcome pinned = sh("mkdir pins; " + pin);
+  const Outcome pinned = sh("mkdir pins; " + pin + "; stat -f -c %T pins/net0");
   EXPECT_EQ(pinned.status, 0) << pinned.err;
+  EXPECT_EQ(pinned.out, "nsfs\n");
   EXPECT_EQ(sh(pin + " -x").status, 3);
 }
 

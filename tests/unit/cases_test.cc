@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// tests/CASES.md: every case is there, and what proves it is too.
+// tests/CASES.md and tests/NATIVE.md: every case is there, and what proves it is too.
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ctrtool/core/base/strf.h"
@@ -19,34 +21,81 @@ struct Case {
   bool open = false;  // says what is not proved yet
 };
 
-std::vector<Case> cases_of_table() {
+// "SEC-01", "launcher-S12".
+bool is_id(std::string_view text) {
+  return text.find('-') != std::string_view::npos && text.front() != '-' &&
+         std::isdigit(static_cast<unsigned char>(text.back())) != 0;
+}
+
+// The rows "| ID | what | proofs |" of a document below tests/.
+std::vector<Case> cases_of_table(const std::string& document) {
   std::vector<Case> cases;
   for (const std::string& line :
-       support::lines_of(support::read_file(support::source_dir() + "/tests/CASES.md"))) {
+       support::lines_of(support::read_file(support::source_dir() + "/tests/" + document))) {
     const std::vector<std::string_view> cells = ctr::split(line, '|');
-    if (cells.size() != 5 || cells[1].find('-') != 4) continue;
+    if (cells.size() != 5 || !is_id(ctr::trim(cells[1]))) continue;
     cases.push_back({std::string(ctr::trim(cells[1])), support::quoted_words(cells[3]),
                      cells[3].find("open: ") != std::string_view::npos});
   }
   return cases;
 }
 
-TEST(Cases, HasEveryIdInOrder) {
-  std::vector<std::string> wanted;
-  for (const auto& [family, count] : {std::pair{"SEC", 44}, {"BAD", 48}, {"FLT", 40}})
-    for (int i = 1; i <= count; ++i) wanted.push_back(ctr::strf("%s-%02d", family, i));
-  std::vector<std::string> found;
-  for (const Case& one : cases_of_table()) found.push_back(one.id);
-  EXPECT_EQ(found, wanted);
+std::vector<std::string> ids_of_table(const std::string& document) {
+  std::vector<std::string> ids;
+  for (const Case& one : cases_of_table(document)) ids.push_back(one.id);
+  return ids;
 }
 
-TEST(Cases, NamesTestsThatAreThereOrSaysWhatIsOpen) {
+void expect_proofs(const std::string& document) {
   const std::set<std::string> tests = support::names_of_all_tests();
-  for (const Case& one : cases_of_table()) {
+  for (const Case& one : cases_of_table(document)) {
     EXPECT_TRUE(one.open || !one.proofs.empty()) << one.id;
     for (const std::string& proof : one.proofs)
       EXPECT_TRUE(tests.contains(proof)) << one.id << ": " << proof;
   }
+}
+
+TEST(Cases, HasEveryIdInOrder) {
+  std::vector<std::string> wanted;
+  for (const auto& [family, count] : {std::pair{"SEC", 44}, {"BAD", 48}, {"FLT", 40}})
+    for (int i = 1; i <= count; ++i) wanted.push_back(ctr::strf("%s-%02d", family, i));
+  EXPECT_EQ(ids_of_table("CASES.md"), wanted);
+}
+
+TEST(Cases, NamesTestsThatAreThereOrSaysWhatIsOpen) { expect_proofs("CASES.md"); }
+
+TEST(NativeCases, HasEveryIdInOrder) {
+  struct Document {
+    const char* name;
+    std::vector<std::pair<char, int>> lists;  // its letter, and how many there are
+  };
+  const std::vector<Document> documents = {
+      {"multicall", {{'S', 6}, {'X', 3}, {'I', 7}, {'E', 6}}},
+      {"common", {{'C', 14}}},
+      {"chaining", {{'S', 5}, {'E', 5}}},
+      {"launcher",
+       {{'O', 6}, {'S', 33}, {'D', 4}, {'H', 3}, {'V', 5}, {'R', 2}, {'I', 11}, {'E', 8}}},
+      {"rootfs-mount", {{'O', 3}, {'S', 9}, {'I', 6}, {'E', 6}}},
+      {"mount_seq", {{'O', 2}, {'S', 4}, {'K', 1}, {'I', 8}, {'E', 7}}},
+      {"mini-init", {{'O', 2}, {'A', 7}, {'S', 6}, {'I', 7}, {'E', 6}}},
+      {"reset_cgroup", {{'S', 5}, {'I', 5}, {'E', 6}}},
+      {"set_fds", {{'S', 8}, {'I', 6}, {'E', 6}}},
+      {"cmd", {{'O', 2}, {'R', 4}, {'S', 4}, {'E', 5}}},
+      {"env", {{'S', 7}, {'E', 6}}},
+      {"help", {{'O', 2}, {'R', 5}, {'E', 5}}},
+      {"nsenter", {{'J', 6}, {'O', 2}, {'S', 9}, {'X', 1}, {'N', 2}, {'E', 6}}},
+  };
+  std::vector<std::string> wanted;
+  for (const Document& document : documents)
+    for (const auto& [letter, count] : document.lists)
+      for (int i = 1; i <= count; ++i)
+        wanted.push_back(ctr::strf("%s-%c%d", document.name, letter, i));
+  EXPECT_EQ(ids_of_table("NATIVE.md"), wanted);
+}
+
+TEST(NativeCases, NamesTestsThatAreThere) {
+  expect_proofs("NATIVE.md");
+  for (const Case& one : cases_of_table("NATIVE.md")) EXPECT_FALSE(one.open) << one.id;
 }
 
 }  // namespace

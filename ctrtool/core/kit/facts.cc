@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
+#include <cstdlib>
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/cred.h"
@@ -18,11 +18,13 @@ namespace {
 
 // The initial user namespace maps every ID onto itself.
 bool maps_everything(const std::string& uid_map) {
-  unsigned inside = 1;
-  unsigned outside = 1;
-  unsigned count = 0;
-  return std::sscanf(uid_map.c_str(), "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 &&
-         outside == 0 && count == 0xffffffffU;
+  const char* at = uid_map.c_str();
+  for (const unsigned long expected : {0UL, 0UL, 0xffffffffUL}) {
+    char* end = nullptr;
+    if (std::strtoul(at, &end, 10) != expected || end == at) return false;
+    at = end;
+  }
+  return true;
 }
 
 // Mounted by whoever loaded the policy; libselinux asks the same.
@@ -59,7 +61,9 @@ Result<HostFacts> read_host_facts() {
     const int err = errno;
     return sys_error(err, "uname");
   }
-  std::sscanf(kernel.release, "%u.%u", &facts.kernel_major, &facts.kernel_minor);
+  char* end = nullptr;
+  facts.kernel_major = static_cast<unsigned>(std::strtoul(kernel.release, &end, 10));
+  if (*end == '.') facts.kernel_minor = static_cast<unsigned>(std::strtoul(end + 1, nullptr, 10));
   return facts;
 }
 

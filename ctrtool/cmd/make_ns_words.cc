@@ -426,8 +426,9 @@ std::string MakeNsItem::shown() const { return strf("item %zu (-%c)", index, kin
 std::vector<const MakeNsItem*> MakeNsRequest::in_order() const {
   std::vector<const MakeNsItem*> order;
   for (const MakeNsItem& item : items) order.push_back(&item);
-  std::ranges::stable_partition(
-      order, [](const MakeNsItem* item) { return item->kind->flag == CLONE_NEWUSER; });
+  // Not of std::ranges: its answer is a view, and those clang 14 cannot compile with this library.
+  std::stable_partition(order.begin(), order.end(),
+                        [](const MakeNsItem* item) { return item->kind->flag == CLONE_NEWUSER; });
   return order;
 }
 

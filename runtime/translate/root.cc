@@ -36,7 +36,7 @@ std::vector<std::string> covered_names(const Work& work) {
     if (parts.size() == 1 && parts.front() != "..") names.emplace_back(parts.front());
   }
   std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 

@@ -132,5 +132,24 @@ t_exec_into_a_divided_cgroup() {
   says 0::/init.scope
   expect 0 "$OCICTR" delete -f divided
 }
+# What waits counts time that passes, not what the clock on the wall says (FLT-38).
+t_clock_jumps() {
+  bundle "$work/b" . sleep 4
+  expect 0 "$OCICTR" run -d -b "$work/b" jumps
+  timeout 100 "$OCICTR" wait jumps &
+  for jump in 'yesterday' '2 days' 'yesterday'; do
+    expect 0 date -s "$jump"
+    expect 0 "$OCICTR" state jumps
+  done
+  wait $! || fail "wait: $?"
+  expect 0 "$OCICTR" delete jumps
+  # A hook that takes no time does not take too long, and one that hangs does not hang for a day.
+  hook() { printf '.hooks.createRuntime = [{path: "/bin/sh", args: %s, timeout: %s}]' "$(words sh -c "$2")" "$1"; }
+  bundle "$work/b" "$(hook 50 "date -s '2 days'; sleep 1; date -s '2 days ago'")" true
+  expect 0 "$OCICTR" run -b "$work/b" jumps
+  bundle "$work/b" "$(hook 2 "date -s yesterday; sleep 400")" true
+  expect 1 timeout 100 "$OCICTR" run -b "$work/b" jumps
+  expect 0 date -s '1 day'
+}
 
 main "$@"

@@ -21,6 +21,15 @@ void add_tests_of(const std::string& file, std::set<std::string>& names) {
   }
 }
 
+// "t_name() {" of a script: "script.name", as ctest and the guest call it.
+void add_scenarios_of(const std::string& directory, const std::string& file,
+                      std::set<std::string>& names) {
+  if (!file.ends_with(".sh")) return;
+  for (const std::string& line : lines_of(read_file(directory + file)))
+    if (const std::size_t end = line.find("() {"); line.starts_with("t_") && end != line.npos)
+      names.insert(file.substr(0, file.size() - 3) + "." + line.substr(2, end - 2));
+}
+
 }  // namespace
 
 std::vector<std::string> quoted_words(std::string_view line) {
@@ -37,6 +46,8 @@ std::set<std::string> names_of_all_tests() {
     for (const std::string& file : list_directory(tests + room))
       add_tests_of(tests + room + file, names);
   for (const std::string& name : list_directory(tests + "/golden")) names.insert("golden/" + name);
+  for (const std::string& file : list_directory(tests + "/guest"))
+    add_scenarios_of(tests + "/guest/", file, names);
   return names;
 }
 

@@ -13,7 +13,8 @@ namespace support {
 // What stands between back quotes in a line.
 std::vector<std::string> quoted_words(std::string_view line);
 
-// "Suite.Test" of every test program in the source tree, and "golden/CASE".
+// "Suite.Test" of every test program in the source tree, "golden/CASE", and "FILE.NAME" of the
+// guest's.
 std::set<std::string> names_of_all_tests();
 
 }  // namespace support

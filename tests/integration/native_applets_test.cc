@@ -190,6 +190,7 @@ bool memory_has(pid_t pid, const std::string& words) {
 
 // Of what is read only the words of the program are left in memory when that is executed.
 NS_TEST(NativeCmd, RulesMemoryIsWipedBeforeAProgramIsExecuted) {
+  if (const std::string why = support::why_no_tracing(); !why.empty()) GTEST_SKIP() << why;
   // Longer than what is read at once, so that the text moves while it is read.
   std::string text = "env\nKEPT=these-are-passed-on\n";
   for (int i = 0; i < 500; ++i) text += "# this-was-only-a-remark and some more of it\n";

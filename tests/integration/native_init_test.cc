@@ -73,7 +73,8 @@ NS_TEST(NativeMiniInit, Example6ScriptsOfSignals) {
 NS_TEST(NativeMiniInit, SequenceSignalsAndShutdown) {
   // What is not configured, or does nothing, leaves init alone; all others get TERM at the end.
   const Outcome done = init(
-      "$L $B init2 -s USR1 -a none -s TERM -a exit -n /bin/sh -c -c -c 'trap \"echo bye; exit\" "
+      "$L $B init2 --grace 60 -s USR1 -a none -s TERM -a exit -n /bin/sh -c -c -c 'trap \"echo "
+      "bye; exit\" "
       "TERM; : >/tmp/up; while :; do sleep 0.05; done' -n /bin/sh -c -c -c 'until test -e /tmp/up; "
       "do sleep 0.02; done; kill -USR1 1; kill -USR2 1; echo alive; kill -TERM 1'");
   EXPECT_EQ(done.status, 0) << done.err;

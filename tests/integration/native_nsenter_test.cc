@@ -216,6 +216,7 @@ NS_TEST(NativeNsenter, NestsInOneStepAndKnowsThePid) {
 
 // Whoever joins is not to be traced or read from inside: not dumpable from before it is there on.
 NS_TEST(NativeNsenter, SequenceNotDumpableBeforeItJoins) {
+  if (const std::string why = support::why_no_tracing(); !why.empty()) GTEST_SKIP() << why;
   const support::OtherNamespaces other;
   ASSERT_TRUE(other.ready()) << other.err();
   for (const std::vector<std::string>& words :
@@ -247,6 +248,7 @@ bool runs_anywhere(const std::string& word) {
 // The process that makes the namespaces is killed before it has made the one inside: nothing goes
 // on without it.
 NS_TEST(NativeNsenter, NestsAndGoesWithTheProcessBetween) {
+  if (const std::string why = support::why_no_tracing(); !why.empty()) GTEST_SKIP() << why;
   const support::OtherNamespaces other;
   ASSERT_TRUE(other.ready()) << other.err();
   const std::vector<std::string> words{"nsenter", "-e", "-j", "Un%" + other.proc(), "--new", "mp",

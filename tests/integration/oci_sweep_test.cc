@@ -128,14 +128,6 @@ class Sweep {
   unsigned hits_ = 0;
 };
 
-std::string why_no_sweep() {
-#ifdef OCICTR_SANITIZED
-  return "not run under the sanitizers: they make calls of their own";
-#else
-  return why_no_faults();
-#endif
-}
-
 std::string place_of(const Scene& scene, const Call& point) {
   return ctr::strf("%s, process %u, call %u (%s)", scene.verb, point.process, point.index,
                    name_of_call(point.call).c_str());
@@ -151,7 +143,7 @@ void expect_no_orphans(const Sweep& sweep) {
 }
 
 void kill_the_runtime_at_every_call(const Scene& scene) {
-  if (const std::string why = why_no_sweep(); !why.empty()) GTEST_SKIP() << why;
+  if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
   Sweep sweep(scene);
   for (const Call& point : sweep.points(12)) {
     SCOPED_TRACE(place_of(scene, point));
@@ -174,7 +166,7 @@ OCI_TEST(KillSweep, Pause) { kill_the_runtime_at_every_call(kPause); }
 
 // At most one line, and a failed create leaves nothing, not even for `delete`.
 void kill_the_child_at_every_call(const Scene& scene) {
-  if (const std::string why = why_no_sweep(); !why.empty()) GTEST_SKIP() << why;
+  if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
   Sweep sweep(scene);
   for (const Call& point : sweep.points(24)) {
     if (point.process == 0) continue;
@@ -311,7 +303,7 @@ void expect_success_or_one_line(const Traced& traced, const Injection& injection
 }
 
 void fail_every_call(const Scene& scene) {
-  if (const std::string why = why_no_sweep(); !why.empty()) GTEST_SKIP() << why;
+  if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
   Sweep sweep(scene);
   for (const Injection& injection : injections(sweep.points(20), is_long())) {
     SCOPED_TRACE(place_of(scene, injection.point) + ": " + ::strerror(injection.error));
@@ -336,7 +328,7 @@ OCI_TEST(ErrorSweep, Delete) { fail_every_call(kDelete); }
 
 // Without its pidfd the process that runs on is still known, and ended.
 OCI_TEST(ErrorSweep, ExecWithoutPidfds) {
-  if (const std::string why = why_no_sweep(); !why.empty()) GTEST_SKIP() << why;
+  if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
   Sweep sweep(kExec);
   for (const Call& point : sweep.all_points()) {
     if (point.call != SYS_pidfd_open) continue;

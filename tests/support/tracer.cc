@@ -236,7 +236,18 @@ class Tracer {
 
 }  // namespace
 
-std::string why_no_faults() { return kCanFail ? "" : "no faults are known for this architecture"; }
+std::string why_no_tracing() {
+#ifdef OCICTR_SANITIZED
+  return "not run under the sanitizers: they make calls of their own";
+#else
+  return "";
+#endif
+}
+
+std::string why_no_faults() {
+  if (std::string why = why_no_tracing(); !why.empty()) return why;
+  return kCanFail ? "" : "no faults are known for this architecture";
+}
 
 Traced trace(const Command& command, const std::string& payload,
              const std::function<Fault(const Call&)>& at) {

@@ -31,7 +31,9 @@ struct Traced {
   unsigned faults = 0;      // how many were brought about
 };
 
-// Why system calls can't be made to fail here, or "".
+// Why programs can't be traced here, or "".
+std::string why_no_tracing();
+// Why their system calls can't be made to fail, or "".
 std::string why_no_faults();
 
 // `at` is asked before each call. A process is let go when it executes a program whose path ends

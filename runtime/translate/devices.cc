@@ -78,6 +78,7 @@ void for_each_device(const Work& work, Take take) {
 void plan_nodes(Work& work, MountPlan& mounts) {
   if (!makes_nodes(work)) return;
   ctr::OpenFs fs{.slot = mounts.next_slot++, .type = "tmpfs", .source = "tmpfs"};
+  fs.data = "mode=755";
   fs.attrs.set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
   fs.label = mounts.label;
   ctr::MakeNodes made{.slot = fs.slot, .nodes = {}};

@@ -39,10 +39,13 @@ void kill_and_reap(pid_t pid, BorrowedFd pidfd) {
   reap(pid);
 }
 
-// The child may have said why before our own message found it gone.
+// The child may have said why before our own message found it gone. Or it is another that has hung
+// up, systemd perhaps: then the child lives, and there may be nothing to be read.
 Error last_word(Error error, const Channel& channel) {
   if (error.code != EPIPE && error.code != ECONNRESET) return error;
   while (true) {
+    const Result<bool> said = sys::poll(channel.socket(), POLLIN, 0);
+    if (!said.ok() || !*said) return error;
     const Result<std::optional<ChannelMessage>> message = channel.receive();
     if (!message.ok() || !message->has_value())
       return make_error(Kind::ChildDied, "the container's process is gone");

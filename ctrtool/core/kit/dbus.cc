@@ -17,7 +17,6 @@
 namespace ctr {
 namespace {
 
-constexpr int kCallTimeoutMs = 30000;
 constexpr std::size_t kMaxLine = 4096;
 
 std::int64_t now_ms() {
@@ -59,7 +58,7 @@ Result<UniqueFd> connect_one(std::string_view address) {
 
 }  // namespace
 
-Result<Dbus> Dbus::connect(const std::string& address) {
+Result<Dbus> Dbus::connect(const std::string& address, int timeout_ms) {
   Error error = make_error(Kind::NotFound, "no address");
   for (const std::string_view one : split(address, ';')) {
     Result<UniqueFd> socket = connect_one(one);
@@ -67,7 +66,7 @@ Result<Dbus> Dbus::connect(const std::string& address) {
       error = std::move(socket).error();
       continue;
     }
-    Dbus dbus(std::move(socket).value());
+    Dbus dbus(std::move(socket).value(), timeout_ms);
     TRY_CTX(dbus.authenticate(), "D-Bus at %s", quote(address).c_str());
     return dbus;
   }
@@ -100,7 +99,7 @@ Result<void> Dbus::fill(std::size_t size, std::int64_t deadline_ms) {
 }
 
 Result<std::string> Dbus::read_line() {
-  const std::int64_t deadline = now_ms() + kCallTimeoutMs;
+  const std::int64_t deadline = now_ms() + timeout_ms_;
   while (true) {
     const std::size_t end = buffer_.find("\r\n");
     if (end != std::string::npos) {
@@ -113,7 +112,9 @@ Result<std::string> Dbus::read_line() {
   }
 }
 
+// The time is up even if there is something to read: a peer may say other things for ever.
 Result<DbusMessage> Dbus::read_message(std::int64_t deadline_ms) {
+  if (now_ms() > deadline_ms) return sys_error(ETIMEDOUT, "D-Bus: no answer");
   TRY(fill(kDbusFixedHeader, deadline_ms));
   const std::size_t length = TRY(dbus_message_length(buffer_));
   TRY(fill(length, deadline_ms));
@@ -125,7 +126,7 @@ Result<DbusMessage> Dbus::read_message(std::int64_t deadline_ms) {
 Result<std::vector<DbusValue>> Dbus::call(DbusMessage message) {
   message.serial = ++serial_;
   TRY(sys::send_message(socket_, encode_dbus_message(message), {}));
-  const std::int64_t deadline = now_ms() + kCallTimeoutMs;
+  const std::int64_t deadline = now_ms() + timeout_ms_;
   while (true) {
     DbusMessage answer = TRY_CTX(read_message(deadline), "%s", message.member.c_str());
     if (answer.type == DbusMessageType::Signal) signals_.push_back(std::move(answer));
@@ -138,13 +139,15 @@ Result<std::vector<DbusValue>> Dbus::call(DbusMessage message) {
   }
 }
 
-Result<DbusMessage> Dbus::wait_signal(const std::string& member, int timeout_ms) {
+Result<DbusMessage> Dbus::wait_signal(const std::string& member,
+                                      const std::function<bool(const DbusMessage&)>& is_wanted,
+                                      int timeout_ms) {
   const std::int64_t deadline = now_ms() + timeout_ms;
   while (true) {
     while (!signals_.empty()) {
       DbusMessage signal = std::move(signals_.front());
       signals_.pop_front();
-      if (signal.member == member) return signal;
+      if (signal.member == member && is_wanted(signal)) return signal;
     }
     DbusMessage message = TRY(read_message(deadline));
     if (message.type == DbusMessageType::Signal) signals_.push_back(std::move(message));

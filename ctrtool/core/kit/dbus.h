@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 
 #include "ctrtool/core/base/fd.h"
@@ -20,16 +21,19 @@ namespace ctr {
 class Dbus {
  public:
   // `address` as in DBUS_SESSION_BUS_ADDRESS: "unix:path=/run/...", "unix:abstract=...", or several
-  // of them with ";" between, the first that works is taken. Authenticates; says no Hello.
-  static Result<Dbus> connect(const std::string& address);
+  // of them with ";" between, the first that works is taken. Authenticates; says no Hello. No
+  // answer is waited for longer than `timeout_ms`: that is an error with ETIMEDOUT.
+  static Result<Dbus> connect(const std::string& address, int timeout_ms);
 
   // Answers the reply's body. An error reply becomes an Error: "NAME: text".
   Result<std::vector<DbusValue>> call(DbusMessage message);
-  // The next signal with this name.
-  Result<DbusMessage> wait_signal(const std::string& member, int timeout_ms);
+  // The next signal of this name that is the wanted one, however many others come meanwhile.
+  Result<DbusMessage> wait_signal(const std::string& member,
+                                  const std::function<bool(const DbusMessage&)>& is_wanted,
+                                  int timeout_ms);
 
  private:
-  explicit Dbus(UniqueFd socket) : socket_(std::move(socket)) {}
+  Dbus(UniqueFd socket, int timeout_ms) : socket_(std::move(socket)), timeout_ms_(timeout_ms) {}
   Result<void> authenticate();
   Result<std::string> read_line();
   // At least `size` bytes in the buffer.
@@ -37,6 +41,7 @@ class Dbus {
   Result<DbusMessage> read_message(std::int64_t deadline_ms);
 
   UniqueFd socket_;
+  int timeout_ms_;
   std::string buffer_;
   std::deque<DbusMessage> signals_;
   std::uint32_t serial_ = 0;

@@ -2,6 +2,7 @@
 #include "ctrtool/core/kit/systemd.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <optional>
 #include <utility>
@@ -17,7 +18,6 @@ constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
 constexpr const char* kUnitExists = "org.freedesktop.systemd1.UnitExists";
 constexpr const char* kNoSuchUnit = "org.freedesktop.systemd1.NoSuchUnit";
-constexpr int kJobTimeoutMs = 60000;
 
 // Empty counts as unset: engines clear variables so.
 std::string variable(const char* name) {
@@ -103,15 +103,17 @@ bool is_end_of(const DbusMessage& signal, const std::string& job) {
 
 }  // namespace
 
-Result<Systemd> Systemd::connect(SystemdInstance instance) {
-  Result<Dbus> direct = Dbus::connect(private_address(instance));
-  if (direct.ok()) return Systemd(std::move(direct).value(), false);
-  Result<Dbus> bus = Dbus::connect(bus_address(instance));
+Result<Systemd> Systemd::connect(SystemdInstance instance, SystemdPatience patience) {
+  Result<Dbus> direct = Dbus::connect(private_address(instance), patience.answer_ms);
+  if (direct.ok()) return Systemd(std::move(direct).value(), false, patience.job_ms);
+  // Who is there and says nothing says nothing through the bus.
+  if (direct.error().code == ETIMEDOUT) return with_context(std::move(direct).error(), "systemd");
+  Result<Dbus> bus = Dbus::connect(bus_address(instance), patience.answer_ms);
   if (!bus.ok())
     return make_error(Kind::Unsupported, "systemd: the %s manager cannot be reached: %s",
                       instance == SystemdInstance::User ? "user's" : "system",
                       bus.error().message.c_str());
-  Systemd systemd(std::move(bus).value(), true);
+  Systemd systemd(std::move(bus).value(), true, patience.job_ms);
   TRY_CTX(systemd.join_bus(), "systemd");
   return systemd;
 }
@@ -146,14 +148,15 @@ Result<void> Systemd::run_job(DbusMessage message, const std::string& unit) {
   const std::vector<DbusValue> answer = TRY(dbus_.call(std::move(message)));
   if (answer.size() != 1 || answer[0].type != "o")
     return make_error(Kind::System, "systemd: no job");
-  while (true) {
-    const DbusMessage signal = TRY(dbus_.wait_signal("JobRemoved", kJobTimeoutMs));
-    if (!is_end_of(signal, answer[0].text)) continue;
-    const std::string& result = signal.body[3].text;
-    if (result == "done" || result == "skipped") return {};
-    return make_error(Kind::System, "systemd: %s: the job's result is \"%s\"", unit.c_str(),
-                      escape(result).c_str());
-  }
+  const std::string& job = answer[0].text;
+  const DbusMessage end = TRY_CTX(
+      dbus_.wait_signal(
+          "JobRemoved", [&](const DbusMessage& signal) { return is_end_of(signal, job); }, job_ms_),
+      "systemd: the job of %s", unit.c_str());
+  const std::string& result = end.body[3].text;
+  if (result == "done" || result == "skipped") return {};
+  return make_error(Kind::System, "systemd: %s: the job's result is \"%s\"", unit.c_str(),
+                    escape(result).c_str());
 }
 
 Result<void> Systemd::start_scope(const std::string& unit, std::vector<UnitProperty> properties,

@@ -12,10 +12,16 @@
 
 namespace ctr {
 
+// How long is waited for a manager that is slow or stopped.
+struct SystemdPatience {
+  int answer_ms = 30000;
+  int job_ms = 60000;
+};
+
 class Systemd {
  public:
   // Reads XDG_RUNTIME_DIR and DBUS_*_BUS_ADDRESS: that is where a manager says how to find it.
-  static Result<Systemd> connect(SystemdInstance instance);
+  static Result<Systemd> connect(SystemdInstance instance, SystemdPatience patience = {});
 
   // The manager's own cgroup, below which all of its units are: "" for the root.
   Result<std::string> cgroup_root();
@@ -31,7 +37,8 @@ class Systemd {
   Result<void> stop(const std::string& unit);
 
  private:
-  Systemd(Dbus dbus, bool through_bus) : dbus_(std::move(dbus)), through_bus_(through_bus) {}
+  Systemd(Dbus dbus, bool through_bus, int job_ms)
+      : dbus_(std::move(dbus)), through_bus_(through_bus), job_ms_(job_ms) {}
   Result<void> join_bus();
   DbusMessage manager_call(const char* member, std::vector<DbusValue> body) const;
   // Starts a job and waits for its result.
@@ -39,6 +46,7 @@ class Systemd {
 
   Dbus dbus_;
   bool through_bus_;
+  int job_ms_;
 };
 
 // A scope that was started, and who can stop it.

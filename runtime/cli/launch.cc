@@ -328,6 +328,7 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   }
   UniqueFd terminal = TRY(receive_terminal(console));
   state.init = TRY(identify(prepared->pid()));
+  if (const ctr::Cgroup* cgroup = prepared->made_cgroup()) cgroup->end_claim();
   note_freezer(state, draft.cgroups);
   TRY(dir.save(state));
   if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, prepared->pid()));

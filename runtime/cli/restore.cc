@@ -273,6 +273,15 @@ Result<pid_t> run_criu(const Draft& draft, const Inputs& inputs, Notices& notice
   return answer.restored;
 }
 
+// As at the end of `create`; criu, which was in there to restore it, has ended.
+Result<void> finish_cgroup(const Draft& draft, const ContainerState& state) {
+  if (state.cgroup.record.path.empty()) return {};
+  const ctr::Cgroup cgroup = TRY(ctr::Cgroup::open(draft.cgroups, state.cgroup.record));
+  cgroup.end_claim();
+  if (cgroup.places().empty() || !divides_cgroup(draft.spec)) return {};
+  return cgroup.pass_on_controllers();
+}
+
 Result<Restored> restore_container(const CommandContext& context, const RestoreWords& words) {
   TRY(check_id(words.launch.id));
   const LaunchOptions options = TRY(absolute_paths(words.launch));
@@ -298,6 +307,7 @@ Result<Restored> restore_container(const CommandContext& context, const RestoreW
   hooks::Runner runner(std::move(for_hooks));
   Notices notices(runner, draft.spec, console);
   const pid_t pid = TRY(run_criu(draft, inputs, notices));
+  TRY(finish_cgroup(draft, state));
   TRY(unmount_shared_root(state));
   state.shared_root = {};
   UniqueFd pidfd = TRY(ctr::sys::pidfd_open(pid));

@@ -92,6 +92,27 @@ changed
   expect 0 "$OCICTR" exec four cat /sys/fs/cgroup/four/cgroup.controllers
   expect 0 "$OCICTR" delete -f four
 }
+# The processes are below the cgroup that has the limits, and come back there.
+t_delegated_cgroup() {
+  counter divided '.linux.resources.memory.limit = 67108864
+    | .annotations = {"run.oci.delegate-cgroup": "payload"}
+    | (.mounts[] | select(.type == "cgroup") | .options) -= ["ro"]'
+  expect 0 "$OCICTR" checkpoint --image-path "$images" divided
+  nothing_of divided
+  expect 0 "$OCICTR" restore -d -b "$work/divided" --image-path "$images" divided
+  goes_on divided 3
+  expect 0 cat "/proc/$("$OCICTR" state divided | jq .pid)/cgroup"
+  is 0::/divided/payload
+  expect 0 cat $unified/divided/memory.max $unified/divided/payload/memory.max
+  is "67108864
+max"
+  expect 0 "$OCICTR" exec divided sh -c 'cat /proc/self/cgroup; mkdir /sys/fs/cgroup/below && echo may'
+  says 0::/ may
+  expect 0 "$OCICTR" pause divided
+  expect 0 "$OCICTR" resume divided
+  expect 0 "$OCICTR" delete -f divided
+  nothing_of divided
+}
 # SEC-15: what the root file system says must not become criu's words.
 t_hostile_mount_points() {
   for name in 'x]:' 'a

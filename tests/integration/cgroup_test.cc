@@ -389,25 +389,86 @@ NS_TEST(Cgroup, OfTwoThatMeantToMakeItOnlyTheMakerEndsIt) {
   });
 }
 
-NS_TEST(Cgroup, OnlyOneThatIsMadeIsMarkedAndOnlyWhileItIsMadeRefused) {
+void make_directories(const CgroupLayout& layout, const std::string& path) {
+  for (const ctr::CgroupHierarchy& hierarchy : layout.hierarchies)
+    ASSERT_EQ(::mkdir((hierarchy.mountpoint + path).c_str(), 0755), 0);
+}
+void remove_directories(const CgroupLayout& layout, const std::string& path) {
+  for (const std::string& dir : directories(layout, path)) EXPECT_EQ(::rmdir(dir.c_str()), 0);
+}
+
+std::string owner_of_this_process(const char* id) {
+  const auto self = ctr::sys::proc_stat(::getpid());
+  return strf("%s %d %ju", id, ::getpid(), std::uintmax_t{(*self)->start_time});
+}
+
+NS_TEST(Cgroup, OneThatWasThereIsMarkedWhileAContainerIsCreatedInIt) {
   on_each_layout([](const CgroupLayout& layout, const std::string& path) {
-    for (const ctr::CgroupHierarchy& hierarchy : layout.hierarchies)
-      ASSERT_EQ(::mkdir((hierarchy.mountpoint + path).c_str(), 0755), 0);
-    const auto create = [&](const std::string& at) {
+    make_directories(layout, path);
+    const auto create = [&](const std::string& at, const std::string& owner) {
       auto record = Cgroup::survey(layout, at);
-      ASSERT_OK(record);
-      record->owner = "ended 1 1";
+      EXPECT_TRUE(record.ok()) << record.error().message;
+      record->owner = owner;
       auto cgroup = Cgroup::create(layout, *record);
-      ASSERT_OK(cgroup);
-      ASSERT_OK(cgroup->create_v1());
+      EXPECT_TRUE(cgroup.ok()) << cgroup.error().message;
+      EXPECT_TRUE(cgroup->create_v1().ok());
+      return std::move(*cgroup);
     };
-    create(path);
+    create(path, "killed 1 1");
+    EXPECT_TRUE(ctr::cgroup_is_anothers(layout, path, "nobody 1 1"));
+    const Cgroup next = create(path, owner_of_this_process("next"));
+    EXPECT_TRUE(ctr::cgroup_is_anothers(layout, path, "killed 1 1"));
+    EXPECT_THAT(Cgroup::survey(layout, path).error().message, HasSubstr("\"next\""));
+    next.end_claim();
     EXPECT_FALSE(ctr::cgroup_is_anothers(layout, path, "nobody 1 1"));
-    create(path + "/below");
+    const Cgroup last = create(path, owner_of_this_process("last"));
+    ASSERT_OK(last.remove());
+    EXPECT_FALSE(ctr::cgroup_is_anothers(layout, path, "nobody 1 1"));
+    EXPECT_EQ(directories(layout, path).size(), layout.hierarchies.size());
+
+    const Cgroup below = create(path + "/below", "ended 1 1");
+    below.end_claim();
     EXPECT_TRUE(ctr::cgroup_is_anothers(layout, path + "/below", "nobody 1 1"));
-    create(path + "/below");
-    for (const std::string& at : {path + "/below", path})
-      for (const std::string& dir : directories(layout, at)) EXPECT_EQ(::rmdir(dir.c_str()), 0);
+    remove_directories(layout, path + "/below");
+    remove_directories(layout, path);
+  });
+}
+
+// Tries, says whether it has got the cgroup, and stays at work.
+[[noreturn]] void try_to_claim(const CgroupLayout& layout, CgroupRecord record, const Flag& go,
+                               const Flag& won, const Flag& lost) {
+  record.owner = owner_of_this_process("one");
+  go.await();
+  auto cgroup = Cgroup::create(layout, record);
+  const bool claimed = cgroup.ok() && cgroup->create_v1().ok();
+  (claimed ? won : lost).raise();
+  sleep_forever();
+}
+
+NS_TEST(Cgroup, OfManyThatSawItEmptyOneGetsIt) {
+  on_each_layout([](const CgroupLayout& layout, const std::string& path) {
+    constexpr int kCreators = 5;
+    make_directories(layout, path);
+    for (int round = 0; round < 10; ++round) {  // from the second on there is a mark to be replaced
+      const auto record = Cgroup::survey(layout, path);
+      ASSERT_OK(record);
+      const Flag go;
+      const Flag won;
+      const Flag lost;
+      std::vector<pid_t> creators;
+      for (int i = 0; i < kCreators; ++i) {
+        creators.push_back(::fork());
+        if (creators.back() == 0) try_to_claim(layout, *record, go, won, lost);
+      }
+      for (int i = 0; i < kCreators; ++i) go.raise();
+      won.await();
+      for (int i = 1; i < kCreators; ++i) lost.await();
+      for (const pid_t pid : creators) {
+        ASSERT_EQ(::kill(pid, SIGKILL), 0);
+        EXPECT_TRUE(ends_by(pid, SIGKILL));
+      }
+    }
+    remove_directories(layout, path);
   });
 }
 

@@ -2,7 +2,10 @@
 // Control groups by the cgroupfs driver: made, limited, joined in time, removed.
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
+
+#include <memory>
 
 #include "tests/support/runtime.h"
 
@@ -175,6 +178,55 @@ OCI_TEST(Cgroup, DeletingTheKilledLoserOfARaceSparesTheWinner) {
   EXPECT_EQ(state_of(winner.id(), "/status"), "running");
   EXPECT_STATUS(runtime({"exec", winner.id(), "/bin/true"}), 0);
   EXPECT_STATUS(runtime({"delete", "--force", winner.id()}), 0);
+}
+
+OCI_TEST(Cgroup, OfTwoCreationsInOneThatWasThereOneWins) {
+  const std::string path = "/" + test_tag() + "-there";
+  for (const Hierarchy& hierarchy : cgroup_hierarchies())
+    ASSERT_EQ(::mkdir((hierarchy.mount + path).c_str(), 0755), 0);
+  Bundle one;
+  Bundle other;
+  for (int round = 0; round < 5; ++round) {
+    std::vector<std::unique_ptr<Running>> both;
+    for (Bundle* bundle : {&one, &other}) {
+      bundle->set("/linux/cgroupsPath", json_string(path));
+      both.push_back(std::make_unique<Running>(
+          runtime_command({"create", "--bundle", bundle->path(), bundle->id()})));
+    }
+    const Outcome first = both[0]->wait();
+    const Outcome second = both[1]->wait();
+    EXPECT_EQ(first.status + second.status, 1) << first.err << second.err;
+    const Bundle& winner = first.status == 0 ? one : other;
+    EXPECT_EQ(state_of(winner.id(), "/status"), "created");
+    for (const Bundle* bundle : {&one, &other})
+      EXPECT_STATUS(runtime({"delete", "--force", bundle->id()}), 0);
+  }
+  for (const Hierarchy& hierarchy : cgroup_hierarchies()) {
+    const std::string dir = hierarchy.mount + path;
+    EXPECT_LT(::getxattr(dir.c_str(), "user.ocictr.owner", nullptr, 0), 0) << dir;
+    EXPECT_EQ(::rmdir(dir.c_str()), 0) << dir;
+  }
+}
+
+// Whoever leaves last removes the cgroup above both, confined as a runtime is that waits.
+OCI_TEST(Cgroup, ParentsMadeByAnotherGoWithTheLastOne) {
+  const std::string parent = "/" + test_tag() + "-both";
+  Bundle one;
+  Bundle other;
+  std::vector<std::unique_ptr<Running>> both;
+  for (Bundle* bundle : {&one, &other}) {
+    bundle->set("/linux/cgroupsPath", json_string(parent + "/" + bundle->id()));
+    bundle->args({"/bin/guest", "hold"});
+    both.push_back(std::make_unique<Running>(
+        runtime_command({"run", "--bundle", bundle->path(), bundle->id()})));
+    ASSERT_TRUE(reaches(bundle->id(), "running", 20000)) << both.back()->err();
+  }
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_STATUS(runtime({"kill", (i == 0 ? one : other).id(), "KILL"}), 0);
+    EXPECT_STATUS(both[i]->wait(), 137);
+  }
+  for (const Hierarchy& hierarchy : cgroup_hierarchies())
+    EXPECT_FALSE(path_exists(hierarchy.mount + parent)) << hierarchy.mount;
 }
 
 OCI_TEST(Cgroup, OneThatIsInUseOrFrozenIsRefused) {

@@ -5,6 +5,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +26,7 @@ namespace {
 
 // Whose a container's own directory is. (Kernfs keeps extended attributes on v1 and v2.)
 constexpr const char* kOwnerMark = "user.ocictr.owner";
+constexpr int kWhoeverHadIt = 0;  // instead of XATTR_CREATE
 
 // Enabled for every container where the kernel offers them on v2, limits or not: statistics come
 // from them.
@@ -31,6 +34,7 @@ constexpr std::string_view kUsualControllers[] = {"cpu", "cpuset", "io", "memory
 
 constexpr int kRemoveLimitMs = 5000;
 constexpr int kRemoveStepMs = 13;
+constexpr int kLockLimitMs = 5000;
 
 bool has(const std::vector<std::string>& list, std::string_view item) {
   return std::find(list.begin(), list.end(), item) != list.end();
@@ -63,6 +67,23 @@ bool is_at_work(const std::string& owner) {
   if (!pid.ok() || !start.ok() || *pid <= 0) return false;
   const Result<std::optional<sys::ProcStat>> stat = sys::proc_stat(*pid);
   return stat.ok() && stat->has_value() && (*stat)->start_time == *start;
+}
+
+Error just_made(const std::string& dir) {
+  const std::string owner = owner_of(dir);
+  return make_error(Kind::Exists, "cgroup %s: %s has just made it", quote(dir).c_str(),
+                    owner.empty() ? "somebody else" : container_of(owner).c_str());
+}
+
+// Held for some system calls only, unless by a stranger.
+Result<UniqueFd> lock_cgroup(const std::string& dir) {
+  Backoff backoff(kLockLimitMs, kRemoveStepMs);
+  UniqueFd fd = TRY(sys::open(dir, O_RDONLY | O_DIRECTORY));
+  while (true) {
+    const Result<void> locked = sys::flock(fd, LOCK_EX | LOCK_NB);
+    if (locked.ok()) return fd;
+    if (locked.error().code != EWOULDBLOCK || !backoff.wait()) return locked.error();
+  }
 }
 
 // An empty one may be that of a container which has ended.
@@ -138,11 +159,7 @@ Result<void> make_directory(const Cgroup::Place& place, const std::vector<std::s
     Result<void> made = sys::mkdirat(kCwd, place.dir, 0755);
     if (made.ok()) return {};
     if (made.error().code == EEXIST && place.existed == steps.size()) return {};
-    if (made.error().code == EEXIST) {
-      const std::string owner = owner_of(place.dir);
-      return make_error(Kind::Exists, "cgroup %s: %s has just made it", quote(place.dir).c_str(),
-                        owner.empty() ? "somebody else" : container_of(owner).c_str());
-    }
+    if (made.error().code == EEXIST) return just_made(place.dir);
     if (made.error().code != ENOENT || steps.size() == 1 || i == kTries) return made;
     parents_missing = true;
   }
@@ -356,12 +373,32 @@ Result<Cgroup> Cgroup::create(const CgroupLayout& layout, const CgroupRecord& re
   return cgroup;
 }
 
-// Hierarchies are gone through in one order: who makes the first directory makes them all. Without
-// a mark a cgroup is taken for whose record names it; no reason to fail.
-void Cgroup::mark(const std::string& dir) {
-  if (!marked_ && !record_.owner.empty())
-    static_cast<void>(sys::setxattr(dir, kOwnerMark, record_.owner));
+// Hierarchies are gone through in one order: whose the first directory is, theirs are all. Where
+// there are no marks a cgroup is taken for whose record names it; no reason to fail.
+Result<void> Cgroup::mark(const std::string& dir, int flags) {
+  if (marked_ || record_.owner.empty()) return {};
   marked_ = true;
+  const Result<void> set = sys::setxattr(dir, kOwnerMark, record_.owner, flags);
+  if (!set.ok() && set.error().code == EEXIST) return just_made(dir);
+  return {};
+}
+
+// One that was there has no maker: it is theirs who mark it first. The mark of a creation that was
+// killed may still be on it; those who find that one take turns, and look again who is in there.
+Result<void> Cgroup::claim(const Place& place) {
+  if (marked_ || record_.owner.empty()) return {};
+  const UniqueFd lock = TRY(lock_cgroup(place.dir));
+  TRY(check_nobody_is_at_work(place.dir));
+  TRY(check_empty(place.hierarchy, place.dir));
+  return mark(place.dir, owner_of(place.dir).empty() ? XATTR_CREATE : kWhoeverHadIt);
+}
+
+void Cgroup::end_claim() const {
+  const std::size_t depth = cgroup_steps(record_.path).size();
+  if (record_.owner.empty()) return;
+  for (const Place& place : places_)
+    if (place.existed >= depth && owner_of(place.dir) == record_.owner)
+      static_cast<void>(sys::removexattr(place.dir, kOwnerMark));
 }
 
 // A directory that somebody else has made meanwhile is theirs to remove; anything else that may be
@@ -369,8 +406,8 @@ void Cgroup::mark(const std::string& dir) {
 Result<void> Cgroup::make(Place& place) {
   const std::vector<std::string> steps = cgroup_steps(record_.path);
   Result<void> made = make_directory(place, steps);
+  if (made.ok()) made = place.existed < steps.size() ? mark(place.dir, XATTR_CREATE) : claim(place);
   place.ours = made.ok() || made.error().kind != Kind::Exists;
-  if (made.ok() && place.existed < steps.size()) mark(place.dir);
   const std::vector<std::string> wanted = place.hierarchy.version == CgroupVersion::V2
                                               ? usual_controllers(place.hierarchy)
                                               : std::vector<std::string>();
@@ -391,7 +428,7 @@ Result<Cgroup> Cgroup::adopt(const CgroupLayout& layout, const CgroupRecord& rec
     const std::string dir = place.hierarchy.mountpoint + unit;
     const bool there = TRY(sys::exists(kCwd, dir));
     if (there) place.existed = steps;
-    if (there) cgroup.mark(dir);
+    if (there) TRY(cgroup.mark(dir, kWhoeverHadIt));
     if (!there && layout.kind == CgroupKind::V2)
       return make_error(Kind::System, "cgroup %s is not there", quote(dir).c_str());
   }
@@ -425,12 +462,12 @@ Result<void> Cgroup::settle(pid_t pid) {
 
 bool cgroup_is_anothers(const CgroupLayout& layout, const std::string& path,
                         const std::string& owner) {
-  const auto is_anothers = [&](const CgroupHierarchy& hierarchy) {
+  if (owner.empty()) return false;
+  for (const CgroupHierarchy& hierarchy : layout.hierarchies) {
     const std::string found = owner_of(hierarchy.mountpoint + path);
-    return !found.empty() && found != owner;
-  };
-  return !owner.empty() &&
-         std::any_of(layout.hierarchies.begin(), layout.hierarchies.end(), is_anothers);
+    if (!found.empty()) return found != owner;
+  }
+  return false;
 }
 
 Result<Cgroup> Cgroup::open(const CgroupLayout& layout, const CgroupRecord& record) {
@@ -524,6 +561,7 @@ Result<void> Cgroup::remove() const {
     if (removed.ok()) remove_parents(place, steps);
     if (!removed.ok() && first.ok()) first = std::move(removed);
   }
+  end_claim();
   return first;
 }
 

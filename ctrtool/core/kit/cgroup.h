@@ -31,8 +31,8 @@ struct CgroupRecord {
   // Those are never removed. Not listed: none.
   std::map<std::string, unsigned> existed;
   // Who creates it: the container's ID, the process at work and its start time, "web 4242 178".
-  // What is made is marked so, because two may be about to make the same. Empty: all there is is
-  // ours.
+  // The cgroup is marked so, because two may be about to make the same, or to use the same that was
+  // there. Empty: all there is is ours.
   std::string owner{};
 
   bool operator==(const CgroupRecord&) const = default;
@@ -91,6 +91,9 @@ class Cgroup {
   Result<std::vector<UniqueFd>> open_tasks() const;
   // Moves another process. Slow; for when it cannot move itself.
   Result<void> attach(pid_t pid) const;
+  // When the process is in: from then on the cgroup is in use, whoever looks, and one that was
+  // there before loses its mark.
+  void end_claim() const;
   // After adopt(): the v2 side of what is below the unit, with the process in it.
   Result<void> settle(pid_t pid);
 
@@ -125,7 +128,8 @@ class Cgroup {
  private:
   static Result<Cgroup> prepare(const CgroupLayout& layout, const CgroupRecord& record);
   Result<void> make(Place& place);
-  void mark(const std::string& dir);
+  Result<void> mark(const std::string& dir, int flags);
+  Result<void> claim(const Place& place);
   const Place* find(std::string_view controller) const;
   Result<void> kill_until_empty(const std::vector<std::string>& dirs) const;
 

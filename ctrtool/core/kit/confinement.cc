@@ -100,6 +100,7 @@ constexpr std::array kAllowed = {
     SYS_readlinkat,
     SYS_faccessat,
     SYS_faccessat2,
+    SYS_getxattr,
     SYS_pread64,
     SYS_pwrite64,
     SYS_fchmod,

@@ -432,10 +432,19 @@ Result<std::string> getcwd() {
   return copy;
 }
 
-Result<void> setxattr(const std::string& path, const std::string& name, std::string_view value) {
-  if (::setxattr(path.c_str(), name.c_str(), value.data(), value.size(), 0) < 0) {
+Result<void> setxattr(const std::string& path, const std::string& name, std::string_view value,
+                      int flags) {
+  if (::setxattr(path.c_str(), name.c_str(), value.data(), value.size(), flags) < 0) {
     const int err = errno;
     return sys_error(err, "set attribute %s of %s", name.c_str(), quote(path).c_str());
+  }
+  return {};
+}
+
+Result<void> removexattr(const std::string& path, const std::string& name) {
+  if (::removexattr(path.c_str(), name.c_str()) < 0) {
+    const int err = errno;
+    return sys_error(err, "remove attribute %s of %s", name.c_str(), quote(path).c_str());
   }
   return {};
 }

@@ -92,7 +92,9 @@ Result<void> fchdir(BorrowedFd dir);
 Result<void> chroot(const std::string& path);
 Result<std::string> getcwd();
 
-Result<void> setxattr(const std::string& path, const std::string& name, std::string_view value);
+Result<void> setxattr(const std::string& path, const std::string& name, std::string_view value,
+                      int flags = 0);
+Result<void> removexattr(const std::string& path, const std::string& name);
 // Nothing when the file has no such attribute, or the file system has none at all.
 Result<std::optional<std::string>> getxattr(const std::string& path, const std::string& name);
 

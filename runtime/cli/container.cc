@@ -10,6 +10,7 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/context.h"
+#include "ctrtool/core/kit/resctrl.h"
 #include "ctrtool/core/kit/systemd.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/process.h"
@@ -108,6 +109,10 @@ Result<std::vector<ctr::Hook>> poststop_hooks(const Container& container) {
 }
 
 }  // namespace
+
+Result<std::string> mounted_resctrl() {
+  return ctr::find_resctrl(TRY(ctr::sys::read_file_at(ctr::kCwd, "/proc/self/mountinfo")));
+}
 
 Result<void> remove_rdt_groups(const ContainerState& state) {
   for (const std::string& path : state.rdt_directories) {

@@ -55,6 +55,8 @@ ctr::Result<void> wait_for_end(const ContainerState& state);
 ctr::Result<SharedRoot> survey_shared_root(const std::string& rootfs);
 // Undoes that mount with all that is mounted in it, unless that was done already.
 ctr::Result<void> unmount_shared_root(const ContainerState& state);
+// Where resctrl is; empty: nowhere.
+ctr::Result<std::string> mounted_resctrl();
 // What resctrl has of this container alone.
 ctr::Result<void> remove_rdt_groups(const ContainerState& state);
 

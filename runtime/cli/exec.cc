@@ -293,6 +293,7 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   target.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
   target.extra_env = socket_activation_env();
   target.seccomp_receiver = seccomp_receiver();
+  if (spec.linux_.intelRdt.has_value()) target.resctrl = TRY(mounted_resctrl());
   looking.end();
   ctr::Trace::Scope translating(context.trace, "translate");
   const Translation translation = translate_exec(process, target, facts);

@@ -205,9 +205,7 @@ Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& opt
   draft.translate.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
   draft.translate.extra_env = socket_activation_env();
   draft.translate.seccomp_receiver = seccomp_receiver();
-  if (draft.spec.linux_.intelRdt.has_value())
-    draft.translate.resctrl =
-        ctr::find_resctrl(TRY(ctr::sys::read_file_at(ctr::kCwd, "/proc/self/mountinfo")));
+  if (draft.spec.linux_.intelRdt.has_value()) draft.translate.resctrl = TRY(mounted_resctrl());
   TRY(choose_cgroup(context, draft));
   return draft;
 }
@@ -328,9 +326,9 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   }
   UniqueFd terminal = TRY(receive_terminal(console));
   state.init = TRY(identify(prepared->pid()));
-  if (const ctr::Cgroup* cgroup = prepared->made_cgroup()) cgroup->end_claim();
   note_freezer(state, draft.cgroups);
   TRY(dir.save(state));
+  if (const ctr::Cgroup* cgroup = prepared->made_cgroup()) cgroup->end_claim();
   if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, prepared->pid()));
   const std::string pidfd_to = pidfd_socket(options, draft.spec);
   if (!pidfd_to.empty()) TRY(send_pidfd(pidfd_to, prepared->pidfd()));

@@ -198,8 +198,7 @@ Result<void> update_rdt(const Container& container, const RdtWords& words) {
   if (!spec.linux_.intelRdt.has_value())
     return make_error(Kind::Unsupported, "container %s has no linux.intelRdt",
                       ctr::quote(container.state.id).c_str());
-  const std::string mountinfo = TRY(ctr::sys::read_file_at(ctr::kCwd, "/proc/self/mountinfo"));
-  const std::string at = ctr::find_resctrl(mountinfo);
+  const std::string at = TRY(mounted_resctrl());
   if (at.empty()) return make_error(Kind::Unsupported, "no resctrl file system is mounted");
   ctr::RdtGroup group;
   group.name = translate_rdt(*spec.linux_.intelRdt, container.state.id).name;

@@ -74,6 +74,8 @@ void add_listen(Work& work);
 void add_labels(Work& work, const Process& process, const Pointer& at, ctr::Phase phase);
 std::optional<ctr::MountLabel> mount_label(Work& work);
 void add_rdt(Work& work);  // rdt.cc
+// The groups that the container is in, made by `create`. False: there are none.
+bool add_rdt_of_exec(Work& work);
 // devices.cc
 void plan_nodes(Work& work, MountPlan& mounts);
 void add_devices(Work& work, const MountPlan& mounts);

@@ -320,6 +320,7 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   options.preserve_fds = target.preserve_fds;
   options.extra_env = target.extra_env;
   options.seccomp_receiver = target.seccomp_receiver;
+  options.resctrl = target.resctrl;
   Work work{*target.spec, facts, options, out.plan, problems};
   out.plan.id = target.id;
   out.plan.preserve_fds = target.preserve_fds;
@@ -342,13 +343,12 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   if (seen_at_birth) work.parent(Phase::Namespaces, ctr::EnterPidNamespace{});
   work.parent(Phase::Namespaces, ctr::Clone{0});
   add_initial_affinity(work, process, Pointer());
-  if (by_systemd) {
+  if (by_systemd)
     work.parent(Phase::Cgroup,
                 ctr::AttachScope{ctr::SystemdInstance::User, target.user_scope, *target.cgroup});
-    work.meet(Phase::Cgroup, Point::CgroupMade);
-  } else if (target.cgroup.has_value()) {
-    work.child(Phase::Cgroup, ctr::JoinCgroup{});
-  }
+  const bool moved_by_parent = add_rdt_of_exec(work) || by_systemd;
+  if (moved_by_parent) work.meet(Phase::Cgroup, Point::CgroupMade);
+  if (target.cgroup.has_value() && !by_systemd) work.child(Phase::Cgroup, ctr::JoinCgroup{});
   add_final_affinity(work, process, Pointer());
   add_labels(work, process, Pointer(), Phase::Namespaces);
   if (!has_mount_namespace(*target.spec))

@@ -61,6 +61,7 @@ struct ExecTarget {
   unsigned preserve_fds = 0;
   std::vector<std::string> extra_env;
   std::string seccomp_receiver;
+  std::string resctrl;  // as in TranslateOptions
 };
 Translation translate_exec(const Process& process, const ExecTarget& target,
                            const ctr::HostFacts& facts);
@@ -74,9 +75,9 @@ bool mounts_among_callers(const Spec& spec);
 
 // The cgroup of a container whose config has no path: "/ID".
 std::string default_cgroup_path(const Spec& spec, const std::string& id);
-// The group of resctrl that linux.intelRdt means.
 // The container's processes are in a cgroup of their own below the one with the limits.
 bool divides_cgroup(const Spec& spec);
+// The group of resctrl that linux.intelRdt means.
 ctr::RdtGroup translate_rdt(const IntelRdt& rdt, const std::string& id);
 // linux.resources with the device rules that every container has.
 ctr::CgroupResources translate_resources(const std::optional<Resources>& resources,

@@ -90,6 +90,7 @@ Translation translate_case(const fs::path& dir, const Spec& spec, const std::str
   target.id = options.id;
   target.spec = &spec;
   target.cgroup = options.cgroup;
+  target.resctrl = options.resctrl;
   if (options.scope.has_value() && options.scope->instance == ctr::SystemdInstance::User)
     target.user_scope = options.scope->name.unit;
   target.namespaces = namespaces_of(spec);

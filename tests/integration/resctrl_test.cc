@@ -13,6 +13,8 @@
 #include "ctrtool/core/sys/file.h"
 #include "tests/support/files.h"
 #include "tests/support/ns_test.h"
+#include "tests/support/runtime.h"
+#include "tests/support/tracer.h"
 
 namespace {
 
@@ -42,6 +44,16 @@ class Fake {
         if (!path_exists(monitor.path().string() + "/tasks"))
           write_file(monitor.path().string() + "/tasks", "");
     }
+  }
+  // What the kernel does when a group's directory is removed.
+  void empty(const std::string& name) const {
+    for (const char* file : {"/tasks", "/schemata", "/mon_groups"})
+      std::filesystem::remove(dir_.path() + name + file);
+  }
+  // This process's mountinfo, and a line more.
+  std::string mountinfo() const {
+    return read_file("/proc/self/mountinfo") + "9999 1 0:9999 / " + dir_.path() +
+           " rw - resctrl resctrl rw\n";
   }
   std::string read(const std::string& name) const { return read_file(dir_ / name); }
   std::string path(const std::string& name) const { return dir_ / name; }
@@ -132,6 +144,85 @@ NS_TEST(Resctrl, AnOwnGroupMustBeNew) {
   EXPECT_FALSE(ctr::join_rdt_group(fake.fd(), {.name = "mine", .own = true}, 7).ok());
   EXPECT_TRUE(path_exists(fake.path("mine"))) << "not ours to remove";
   EXPECT_EQ(fake.read("mine/tasks"), "");
+}
+
+// --- the whole program -----------------------------------------------------------------------
+
+// For it there is a resctrl file system, and what it makes there is complete at its next call.
+Outcome with_resctrl(const Fake& fake, const std::vector<std::string>& words) {
+  write_file("/tmp/mountinfo", fake.mountinfo());
+  Command command = runtime_command(words);
+  command.argv.insert(
+      command.argv.begin(),
+      {"/bin/sh", "-c", "mount --bind /tmp/mountinfo /proc/$$/mountinfo && exec \"$@\"", "sh"});
+  command.timeout_ms = 120000;
+  return trace(command, "/guest",
+               [&](const Call&) {
+                 fake.complete();
+                 return Fault{};
+               })
+      .outcome;
+}
+
+OCI_TEST(IntelRdt, TheContainersOwnGroupComesAndGoesWithIt) {
+  const Fake fake;
+  Bundle bundle;
+  const std::string& id = bundle.id();
+  bundle.args({"/bin/guest", "hold"})
+      .set("/linux/intelRdt",
+           R"({"l3CacheSchema":"L3:0=f","schemata":["MB:0=20"],"enableMonitoring":true})");
+  ASSERT_STATUS(with_resctrl(fake, {"create", "--bundle", bundle.path(), id}), 0);
+  const std::string init = std::to_string(pid_of(id));
+  EXPECT_EQ(fake.read(id + "/schemata"), "MB:0=20\n") << "the last one written";
+  EXPECT_EQ(fake.read(id + "/tasks"), init);
+  EXPECT_EQ(fake.read(id + "/mon_groups/" + id + "/tasks"), init);
+  ASSERT_STATUS(runtime({"start", id}), 0);
+
+  EXPECT_STATUS(with_resctrl(fake, {"exec", id, "/bin/guest", "exit", "0"}), 0);
+  const std::string executed = fake.read(id + "/tasks");
+  EXPECT_NE(executed, init);
+  EXPECT_EQ(fake.read(id + "/mon_groups/" + id + "/tasks"), executed);
+
+  EXPECT_STATUS(with_resctrl(fake, {"update", "--l3-cache-schema", "L3:0=30", id}), 0);
+  EXPECT_EQ(fake.read(id + "/schemata"), "L3:0=30\n");
+  EXPECT_STATUS(runtime({"update", "--l3-cache-schema", "L3:0=30", id}), 1) << "it is not mounted";
+
+  fake.empty("/" + id + "/mon_groups/" + id);
+  std::filesystem::remove(fake.path(id + "/tasks"));
+  std::filesystem::remove(fake.path(id + "/schemata"));
+  const Outcome busy = runtime({"delete", "--force", id});
+  EXPECT_STATUS(busy, 1) << "mon_groups is still in it";
+  std::filesystem::remove(fake.path(id + "/mon_groups"));
+  EXPECT_STATUS(runtime({"delete", "--force", id}), 0);
+  EXPECT_FALSE(path_exists(fake.path(id)));
+}
+
+OCI_TEST(IntelRdt, AGroupOfOthersIsJoinedAndStays) {
+  const Fake fake;
+  Bundle bundle;
+  bundle.set("/linux/intelRdt", R"({"closID":"shared","l3CacheSchema":"L3:0=ff"})");
+  EXPECT_STATUS(with_resctrl(fake, {"run", "--bundle", bundle.path(), bundle.id()}), 0);
+  EXPECT_NE(fake.read("shared/tasks"), "");
+  bundle.set("/linux/intelRdt", R"({"closID":"shared","l3CacheSchema":"L3:0=1"})");
+  const Outcome other = with_resctrl(fake, {"run", "--bundle", bundle.path(), bundle.id()});
+  EXPECT_STATUS(other, 1);
+  EXPECT_TRUE(contains(other.err, "/linux/intelRdt")) << other.err;
+  EXPECT_TRUE(contains(other.err, "L3:0=1")) << other.err;
+  bundle.set("/linux/intelRdt", R"({"closID":"missing"})");
+  EXPECT_STATUS(with_resctrl(fake, {"run", "--bundle", bundle.path(), bundle.id()}), 1);
+  EXPECT_TRUE(path_exists(fake.path("shared")));
+  EXPECT_FALSE(path_exists(fake.path("missing")));
+}
+
+OCI_TEST(IntelRdt, AnOwnGroupThatIsThereIsRefusedAndStays) {
+  const Fake fake;
+  Bundle bundle;
+  fake.group("/" + bundle.id());
+  bundle.set("/linux/intelRdt", "{}");
+  const Outcome outcome = with_resctrl(fake, {"create", "--bundle", bundle.path(), bundle.id()});
+  EXPECT_STATUS(outcome, 1);
+  EXPECT_TRUE(contains(outcome.err, "/linux/intelRdt")) << outcome.err;
+  EXPECT_TRUE(path_exists(fake.path(bundle.id())));
 }
 
 }  // namespace

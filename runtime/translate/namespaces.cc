@@ -10,6 +10,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 
+#include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/compat.h"
 #include "runtime/translate/cgroup_steps.h"
@@ -95,17 +96,58 @@ std::string offsets_text(const TimeOffsets& offsets) {
   return text;
 }
 
+constexpr const char* kTimeOffsets = "run.oci.timens_offset";
+
+// One line as the kernel's file has it (time_namespaces(7)): "monotonic 100 0", "7 -5 0".
+ctr::Result<void> read_offset(std::string_view line, TimeOffsets& to) {
+  const std::vector<std::string_view> words = ctr::split(line, ' ');
+  if (words.size() != 3)
+    return make_error(ctr::Kind::InvalidSpec, "%s is not a clock, seconds and nanoseconds",
+                      ctr::quote(line).c_str());
+  const bool monotonic = words[0] == "monotonic" || words[0] == "1";
+  if (!monotonic && words[0] != "boottime" && words[0] != "7")
+    return make_error(ctr::Kind::InvalidSpec, "%s is not a clock of a time namespace",
+                      ctr::quote(words[0]).c_str());
+  TimeOffset offset;
+  offset.secs = TRY(ctr::parse_number<std::int64_t>(words[1]));
+  offset.nanosecs = TRY(ctr::parse_number<std::uint32_t>(words[2]));
+  if (offset.nanosecs >= 1000000000)
+    return make_error(ctr::Kind::InvalidSpec, "%s is a second or more",
+                      ctr::quote(words[2]).c_str());
+  (monotonic ? to.monotonic : to.boottime) = offset;
+  return {};
+}
+
+struct PlacedOffsets {
+  TimeOffsets offsets;
+  Pointer at;
+};
+
+// crun's annotation is older than linux.timeOffsets, which counts where both are there.
+PlacedOffsets time_offsets(Work& work) {
+  const TimeOffsets& given = work.spec.linux_.timeOffsets;
+  const std::string annotated = work.annotation(kTimeOffsets);
+  if (annotated.empty() || given.monotonic.has_value() || given.boottime.has_value())
+    return {given, Pointer("/linux/timeOffsets")};
+  PlacedOffsets out{{}, annotation_at(kTimeOffsets)};
+  for (const std::string_view line : ctr::split(ctr::trim(annotated), '\n')) {
+    const ctr::Result<void> read = read_offset(line, out.offsets);
+    if (!read.ok()) work.problems.error(out.at, read.error().message);
+  }
+  return out;
+}
+
 // Counts for children, and since Linux 6.1 for the program after execve too.
 void add_time(Work& work) {
-  const std::string text = offsets_text(work.spec.linux_.timeOffsets);
-  const Pointer at = Pointer("/linux/timeOffsets");
+  const PlacedOffsets placed = time_offsets(work);
+  const std::string text = offsets_text(placed.offsets);
   if (!work.new_namespace(NamespaceType::Time)) {
-    if (!text.empty()) work.problems.error(at, "needs a new time namespace");
+    if (!text.empty()) work.problems.error(placed.at, "needs a new time namespace");
     return;
   }
   work.child(Phase::Namespaces, ctr::Unshare{CLONE_NEWTIME},
              pointer_of(work.spec, NamespaceType::Time));
-  if (!text.empty()) work.child(Phase::Namespaces, ctr::SetTimeOffsets{text}, at);
+  if (!text.empty()) work.child(Phase::Namespaces, ctr::SetTimeOffsets{text}, placed.at);
 }
 
 void add_network(Work& work) {
@@ -156,6 +198,15 @@ void add_enter_pid(Work& work) {
 // Joined by somebody without rights in our own namespace: in the child, which then clones again.
 bool child_enters_pid(const Work& work) {
   return work.joined_namespace(NamespaceType::Pid) && !work.facts.privileged();
+}
+
+// Any but a user namespace takes CAP_SYS_ADMIN, which a user namespace gives (namespaces(7)).
+void check_rights(Work& work) {
+  if (work.facts.effective.has(CAP_SYS_ADMIN) || work.in_user_namespace() ||
+      work.spec.linux_.namespaces.empty())
+    return;
+  work.problems.unsupported(Pointer("/linux/namespaces"),
+                            "take CAP_SYS_ADMIN, unless a user namespace is among them");
 }
 
 void add_plain(Work& work) {
@@ -223,6 +274,7 @@ void add_made_cgroup(Work& work) {
 }
 
 void add_clone_and_namespaces(Work& work, const MountPlan& mounts) {
+  check_rights(work);
   add_made_cgroup(work);
   check_joined_mounts(work);
   add_early_parent(work, mounts);

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <cstring>
+#include <utility>
 
 #include "ctrtool/core/base/base64.h"
 #include "ctrtool/core/base/strf.h"
@@ -153,14 +154,21 @@ SeccompAgent seccomp_agent(Work& work) {
   const std::string& listener = work.spec.linux_.seccomp->listenerPath;
   if (!listener.empty()) return {listener, at};
   const std::string annotated = work.annotation(kReceiver);
-  constexpr const char* kPlugins = "run.oci.seccomp.plugins";
-  if (!work.annotation(kPlugins).empty())
-    work.problems.error(annotation_at(kPlugins), "this program is static and loads no plugins");
   SeccompAgent agent{work.options.seccomp_receiver, at};
   if (!annotated.empty()) agent = {annotated, annotation_at(kReceiver)};
   if (!agent.path.empty() && !agent.path.starts_with('/'))
     work.problems.error(agent.at, ctr::quote(agent.path) + " must be an absolute path");
   return agent;
+}
+
+// crun's annotations that ask for what a static program which runs programs itself cannot do.
+void refuse_annotations(Work& work) {
+  constexpr std::pair<const char*, const char*> kRefused[] = {
+      {"run.oci.handler", "this program has no handlers: it runs Linux programs only"},
+      {"run.oci.seccomp.plugins", "this program is static and loads no plugins"},
+  };
+  for (const auto& [name, why] : kRefused)
+    if (!work.annotation(name).empty()) work.problems.error(annotation_at(name), why);
 }
 
 // Adds the compilation in the parent. The flags that the filter is to be loaded with, if there is
@@ -224,6 +232,7 @@ void add_confinement(Work& work, const ProcessPlan& plan, const ctr::CapSets& ca
 
 void add_process(Work& work, const ProcessPlan& plan) {
   const Process& process = plan.process;
+  refuse_annotations(work);
   const ctr::CapSets caps =
       translate_capabilities(process, work.problems, plan.at.at("capabilities"));
   const Limits limits = translate_rlimits(process, work.problems, plan.at.at("rlimits"));

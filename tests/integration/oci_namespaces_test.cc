@@ -61,6 +61,21 @@ OCI_TEST(Namespaces, CgroupAndTime) {
               static_cast<double>(now.tv_sec + 86400), 5);
 }
 
+OCI_TEST(Namespaces, TimeOffsetsByCrunsAnnotation) {
+  if (!path_exists("/proc/self/ns/time")) GTEST_SKIP() << "this kernel has no time namespaces";
+  Bundle bundle;
+  bundle.set("/linux/namespaces/-", R"({"type":"time"})")
+      .set("/annotations", R"({"run.oci.timens_offset":"monotonic 1000 0\n7 86400 5\n"})");
+  std::vector<std::string> lines = run_report(bundle).all("timens");
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_TRUE(contains(lines[0], "1000")) << lines[0];
+  EXPECT_TRUE(contains(lines[1], "86400")) << lines[1];
+  // What config.json itself says counts.
+  lines = run_report(bundle.set("/linux/timeOffsets", R"({"monotonic":{"secs":7}})")).all("timens");
+  EXPECT_FALSE(contains(lines[0], "1000")) << lines[0];
+  EXPECT_FALSE(contains(lines[1], "86400")) << lines[1];
+}
+
 OCI_TEST(Namespaces, HostAndDomainName) {
   Bundle bundle;
   bundle.set("/hostname", "\"my-host\"").set("/domainname", "\"my.domain\"");

@@ -186,7 +186,7 @@ OCI_TEST(Cgroup, OfTwoCreationsInOneThatWasThereOneWins) {
     ASSERT_EQ(::mkdir((hierarchy.mount + path).c_str(), 0755), 0);
   Bundle one;
   Bundle other;
-  for (int round = 0; round < 5; ++round) {
+  for (int round = 0; round < 3; ++round) {
     std::vector<std::unique_ptr<Running>> both;
     for (Bundle* bundle : {&one, &other}) {
       bundle->set("/linux/cgroupsPath", json_string(path));

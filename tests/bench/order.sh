@@ -4,7 +4,8 @@
 #
 # Writes runtime/startup_order.ld anew: the functions that the frequent commands run, for the linker
 # to put side by side. Scattered over the whole program they would be three times as many pages, to
-# be mapped at each start, and to be resident. Those that all commands run come first. A function
+# be mapped at each start, and to be resident. First come those that a start runs, the ones that it
+# shares with most commands before the others, then what only other commands run. A function
 # that has another name by now, or is new, is not found there and loses the advantage, no more; so
 # this is to be run now and then, with a release build of GNU ld in build/ (or OCICTR and
 # OCICTR_TOOLS), as root. Takes some minutes.
@@ -30,14 +31,15 @@ make_config /tmp/sleep '"/bin/sleep", "1000"' sleep
 # The functions, "LAST-ADDRESS SIZE NAME"; of several names for one, the last.
 nm -S -n -t d "$OCICTR" | awk 'NF == 4 && $3 ~ /[tTwWiu]/ { print $1 + 0, $2 + 0, $4 }' >/tmp/functions
 
-# ran WORDS...: adds the functions that this command runs to /tmp/ran, each once.
+# ran COMMAND WORDS...: adds the functions that this command runs to /tmp/ran, "NAME COMMAND".
 ran() {
   "$tools/steps" "$OCICTR" "$@" </dev/null >/tmp/steps
   echo "$1: $(wc -l </tmp/steps) instructions"
   grep -x '[0-9]*' /tmp/steps | sort -n | awk '
     NR == FNR { from[++n] = $1; size[n] = $2; name[n] = $3; next }
     { while (at < n && from[at + 1] <= $1) ++at
-      if (at > 0 && $1 < from[at] + size[at]) print name[at] }' /tmp/functions - | uniq >>/tmp/ran
+      if (at > 0 && $1 < from[at] + size[at]) print name[at], command }' command="$1" /tmp/functions - |
+    uniq >>/tmp/ran
 }
 ran run -b /tmp/true true
 ran create -b /tmp/sleep c
@@ -60,10 +62,13 @@ nm -A --defined-only "$library" 2>/dev/null | awk '$2 ~ /[tTwWi]/ { split($1, pa
   echo '   Made by tests/bench/order.sh, which says what this is. For GNU ld, beside its own script. */'
   echo 'SECTIONS {'
   echo '  .text.startup_order : {'
-  sort /tmp/ran | uniq -c | sort -k1,1nr -k2,2 | awk '
+  sort -u /tmp/ran | awk '
+    { ++commands[$1]; if ($2 == "run") starts[$1] }
+    END { for (name in commands) print name in starts ? 0 : 1, commands[name], name }' |
+    sort -k1,1n -k2,2nr -k3,3 | awk '
     NR == FNR { member[$2] = $1; next }
-    $2 in member { line = "*libc.a:" member[$2] "(.text .text.*)" }
-    !($2 in member) { line = "*(.text." $2 ")" }
+    $3 in member { line = "*libc.a:" member[$3] "(.text .text.*)" }
+    !($3 in member) { line = "*(.text." $3 ")" }
     !seen[line]++ { print "    " line }' /tmp/members -
   echo '  }'
   echo '} INSERT BEFORE .text;'

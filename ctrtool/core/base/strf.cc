@@ -29,24 +29,33 @@ std::string strf(const char* format, ...) {
   return text;
 }
 
+namespace {
+
+bool is_plain(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x20 && byte != 0x7f && c != '\\' && c != '"';
+}
+
+std::string escape_one(char c) {
+  if (c == '\n') return "\\n";
+  if (c == '\t') return "\\t";
+  if (c == '\\' || c == '"') return std::string("\\") + c;
+  return strf("\\x%02x", static_cast<unsigned char>(c));
+}
+
+}  // namespace
+
 std::string escape(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\\' || c == '"') {
-      out += '\\';
-      out += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += strf("\\x%02x", byte);
-    } else {
-      out += c;
-    }
+  std::size_t taken = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (is_plain(text[i])) continue;
+    out += text.substr(taken, i - taken);
+    out += escape_one(text[i]);
+    taken = i + 1;
   }
+  out += text.substr(taken);
   return out;
 }
 

@@ -46,10 +46,16 @@ const Option* find_letter(const Syntax& syntax, char letter) {
   return nullptr;
 }
 
+struct Read {
+  const Option* option;
+  Words values;
+};
+
 // The command line, sorted into what CLI11 gets and what it does not need to see.
 struct Sorted {
-  Words options;  // canonical: "--name", "--flag=value", "-x", or unknown words
-  std::vector<const Option*> used;
+  Words options;           // canonical: "--name", "--flag=value", "-x", or unknown words
+  std::vector<Read> used;  // each option once, with all its values
+  bool is_plain = true;    // `used` is all that there is to find out
   Words operands;
 };
 
@@ -88,14 +94,13 @@ class Sorter {
     const Option* option = find_name(syntax_, body.substr(0, equals));
     if (option == nullptr) {
       if (word[1] == '-')
-        out_.options.push_back(word);
+        unknown(word);
       else
         letters(word);
       return;
     }
-    use(*option);
     if (!takes_value(*option)) {
-      out_.options.push_back("--" + std::string(body));
+      flag(*option, equals == std::string_view::npos ? "" : std::string(body.substr(equals)));
     } else if (equals != std::string_view::npos) {
       value(*option, std::string(body.substr(equals + 1)));
     } else {
@@ -104,14 +109,10 @@ class Sorter {
   }
 
   void letters(const std::string& word) {
-    if (word == "-?") return out_.options.push_back("--help");
+    if (word == "-?") return unknown("--help");
     for (std::size_t i = 1; i < word.size(); ++i) {
       const Option* option = find_letter(syntax_, word[i]);
-      if (option == nullptr) {
-        out_.options.push_back(i == 1 ? word : std::string{'-', word[i]});
-        return;
-      }
-      use(*option);
+      if (option == nullptr) return unknown(i == 1 ? word : std::string{'-', word[i]});
       if (takes_value(*option)) {
         const std::size_t from = i + 1 + (word.compare(i + 1, 1, "=") == 0 ? 1 : 0);
         if (i + 1 < word.size())
@@ -121,24 +122,42 @@ class Sorter {
         return;
       }
       const bool valued = word.compare(i + 1, 1, "=") == 0;
-      out_.options.push_back(std::string("--") + option->name + (valued ? word.substr(i + 1) : ""));
+      flag(*option, valued ? word.substr(i + 1) : "");
       if (valued) return;
     }
   }
 
+  // `given`: empty, or "=" and what is behind it.
+  void flag(const Option& option, const std::string& given) {
+    out_.options.push_back(std::string("--") + option.name + given);
+    use(option, given.empty() ? "true" : given.substr(1));
+  }
+
   void value(const Option& option, std::string text) {
     out_.options.push_back(std::string("--") + option.name);
-    out_.options.push_back(std::move(text));
+    out_.options.push_back(text);
+    if (text.starts_with('-')) out_.is_plain = false;
+    use(option, std::move(text));
   }
 
   void value_from_next_word(const Option& option) {
-    out_.options.push_back(std::string("--") + option.name);
-    if (at_ + 1 < words_.size()) out_.options.push_back(words_[++at_]);
+    if (at_ + 1 < words_.size()) return value(option, words_[++at_]);
+    unknown(std::string("--") + option.name);
+    use(option, {});
   }
 
-  void use(const Option& option) {
-    if (std::find(out_.used.begin(), out_.used.end(), &option) == out_.used.end())
-      out_.used.push_back(&option);
+  // CLI11 knows what to say of it.
+  void unknown(std::string word) {
+    out_.options.push_back(std::move(word));
+    out_.is_plain = false;
+  }
+
+  void use(const Option& option, std::string text) {
+    const auto same = [&](const Read& read) { return read.option == &option; };
+    const auto found = std::find_if(out_.used.begin(), out_.used.end(), same);
+    Words& values =
+        found != out_.used.end() ? found->values : out_.used.emplace_back(&option).values;
+    values.push_back(std::move(text));
   }
 
   const Syntax& syntax_;
@@ -175,11 +194,6 @@ Result<void> store(const Option& option, const Words& values) {
   return {};
 }
 
-struct Read {
-  const Option* option;
-  Words values;
-};
-
 // All that CLI11 does, and the only place where its exceptions are caught. Answers the values by
 // option, or whether help was asked for.
 struct Cli11Answer {
@@ -201,7 +215,8 @@ Cli11Answer run_cli11(const Sorted& sorted) {
   answer.read.reserve(sorted.used.size());
   CLI::App app;
   app.allow_extras();
-  for (const Option* option : sorted.used) {
+  for (const Read& used : sorted.used) {
+    const Option* const option = used.option;
     const auto keep = [&answer, option](const CLI::results_t& values) {
       answer.read.push_back({option, values});
       return true;
@@ -227,17 +242,25 @@ Cli11Answer run_cli11(const Sorted& sorted) {
   return answer;
 }
 
+Result<void> store_all(const Syntax& syntax, const std::vector<Read>& all) {
+  for (const Read& read : all) {
+    const Result<void> stored = store(*read.option, read.values);
+    if (!stored.ok()) return usage_error(syntax, stored.error().message);
+  }
+  return {};
+}
+
 Result<Parsed> take_options(const Syntax& syntax, const Sorted& sorted) {
-  if (sorted.options.empty()) return Parsed::kGo;
+  if (sorted.is_plain) {
+    TRY(store_all(syntax, sorted.used));
+    return Parsed::kGo;
+  }
   const Cli11Answer answer = run_cli11(sorted);
   if (answer.help) {
     TRY(print(help_text(syntax)));
     return Parsed::kHelpShown;
   }
-  for (const Read& read : answer.read) {
-    const Result<void> stored = store(*read.option, read.values);
-    if (!stored.ok()) return usage_error(syntax, stored.error().message);
-  }
+  TRY(store_all(syntax, answer.read));
   // Last: even of a wrong command line the log's name is worth knowing.
   if (answer.complaint.has_value()) return usage_error(syntax, *answer.complaint);
   return Parsed::kGo;

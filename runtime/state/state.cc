@@ -61,61 +61,17 @@ class Members {
  public:
   Members(json::Value object, std::optional<Error>& error) : object_(object), error_(error) {}
 
-  void read(std::string_view name, std::string& to) {
-    with(name, "a string", [&](json::Value value) {
-      const auto text = value.as_string();
-      if (text.has_value()) to = *text;
-      return text.has_value();
-    });
-  }
-  void read(std::string_view name, bool& to) {
-    with(name, "true or false", [&](json::Value value) {
-      const auto flag = value.as_bool();
-      to = flag.value_or(to);
-      return flag.has_value();
-    });
-  }
-  template <std::integral T>
+  template <typename T>
   void read(std::string_view name, T& to) {
-    with(name, "a number in range", [&](json::Value value) {
-      const auto number = value.as_uint64();
-      if (!number.has_value() || *number > static_cast<std::uint64_t>(kMax<T>)) return false;
-      to = static_cast<T>(*number);
-      return true;
-    });
-  }
-  template <std::integral T>
-  void read(std::string_view name, std::optional<T>& to) {
-    if (object_.find(name).has_value()) read(name, to.emplace());
-  }
-  void read(std::string_view name, std::vector<std::string>& to) {
-    with(name, "an array of strings", [&](json::Value value) {
-      for (const json::Value element : value.elements()) {
-        const auto text = element.as_string();
-        if (!text.has_value()) return false;
-        to.emplace_back(*text);
-      }
-      return value.is_array();
-    });
-  }
-  void read(std::string_view name, std::map<std::string, std::string>& to) {
-    object(name, [&](Members& members) {
-      for (const json::Member& member : members.object_.members())
-        members.read(member.key, to[std::string(member.key)]);
-    });
-  }
-  void read(std::string_view name, std::map<std::string, unsigned>& to) {
-    object(name, [&](Members& members) {
-      for (const json::Member& member : members.object_.members())
-        members.read(member.key, to[std::string(member.key)]);
-    });
+    const std::optional<json::Value> value = object_.find(name);
+    if (value.has_value()) take(name, *value, to);
   }
   void object(std::string_view name, const auto& body) {
-    with(name, "an object", [&](json::Value value) {
-      Members members(value, error_);
-      if (value.is_object()) body(members);
-      return value.is_object();
-    });
+    const std::optional<json::Value> value = object_.find(name);
+    if (!value.has_value()) return;
+    if (!value->is_object()) return fail(name, "an object");
+    Members members(*value, error_);
+    body(members);
   }
   void fail(std::string_view name, const char* wanted) {
     if (!error_.has_value())
@@ -123,12 +79,40 @@ class Members {
   }
 
  private:
+  void take(std::string_view name, json::Value value, std::string& to) {
+    const auto text = value.as_string();
+    if (!text.has_value()) return fail(name, "a string");
+    to = *text;
+  }
+  void take(std::string_view name, json::Value value, bool& to) {
+    const auto flag = value.as_bool();
+    if (!flag.has_value()) return fail(name, "true or false");
+    to = *flag;
+  }
+  template <std::integral T>
+  void take(std::string_view name, json::Value value, T& to) {
+    constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<T>::max());
+    const auto number = value.as_uint64();
+    if (!number.has_value() || *number > kMost) return fail(name, "a number in range");
+    to = static_cast<T>(*number);
+  }
+  template <std::integral T>
+  void take(std::string_view name, json::Value value, std::optional<T>& to) {
+    take(name, value, to.emplace());
+  }
+  void take(std::string_view name, json::Value value, std::vector<std::string>& to) {
+    if (!value.is_array()) return fail(name, "an array of strings");
+    for (const json::Value element : value.elements()) {
+      const auto text = element.as_string();
+      if (!text.has_value()) return fail(name, "an array of strings");
+      to.emplace_back(*text);
+    }
+  }
   template <typename T>
-  static constexpr T kMax = std::numeric_limits<T>::max();
-
-  void with(std::string_view name, const char* wanted, const auto& take) {
-    const std::optional<json::Value> value = object_.find(name);
-    if (value.has_value() && !take(*value)) fail(name, wanted);
+  void take(std::string_view name, json::Value value, std::map<std::string, T>& to) {
+    if (!value.is_object()) return fail(name, "an object");
+    for (const json::Member& member : value.members())
+      take(member.key, member.value, to[std::string(member.key)]);
   }
 
   json::Value object_;

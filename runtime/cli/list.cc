@@ -29,6 +29,7 @@ Result<Entry> read_entry(const CommandContext& context, const std::string& id) {
 // others, so it is told of and left out.
 std::vector<Entry> read_entries(const CommandContext& context, const Words& ids) {
   std::vector<Entry> entries;
+  entries.reserve(ids.size());
   for (const std::string& id : ids) {
     Result<Entry> entry = read_entry(context, id);
     if (entry.ok())

@@ -233,7 +233,7 @@ ctr::Result<void> parse_in_place(char* text, RapidDocument& document) {
 
 // --- after parsing: duplicate keys -------------------------------------------------------------
 
-constexpr std::size_t kFewMembers = 16;
+constexpr std::size_t kFewMembers = 24;
 
 // The later one of two equal keys, or nullptr. Keys lie in the text, so their addresses tell.
 const char* find_duplicate_of_few(const Node& object) {

@@ -304,7 +304,7 @@ OCI_TEST(SystemdDriver, CreateFailsCleanlyWithOneThatDiesRefusesOrFails) {
 }
 
 OCI_TEST(SystemdDriver, CreateWaitsForASilentOneHalfAMinute) {
-  if (::getenv("OCICTR_TEST_LONG") == nullptr) GTEST_SKIP() << "only with --long: it takes minutes";
+  if (::getenv("OCICTR_TEST_LONG") == nullptr) GTEST_SKIP() << "only with --long";
   for (const char* member : {"AUTH", "Get", "StartTransientUnit", "JobRemoved"}) {
     SCOPED_TRACE(member);
     const Manager manager("/run", {.silent_at = member});

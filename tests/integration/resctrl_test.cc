@@ -165,6 +165,7 @@ Outcome with_resctrl(const Fake& fake, const std::vector<std::string>& words) {
 }
 
 OCI_TEST(IntelRdt, TheContainersOwnGroupComesAndGoesWithIt) {
+  if (const std::string why = why_no_tracing(); !why.empty()) GTEST_SKIP() << why;
   const Fake fake;
   Bundle bundle;
   const std::string& id = bundle.id();
@@ -198,6 +199,7 @@ OCI_TEST(IntelRdt, TheContainersOwnGroupComesAndGoesWithIt) {
 }
 
 OCI_TEST(IntelRdt, AGroupOfOthersIsJoinedAndStays) {
+  if (const std::string why = why_no_tracing(); !why.empty()) GTEST_SKIP() << why;
   const Fake fake;
   Bundle bundle;
   bundle.set("/linux/intelRdt", R"({"closID":"shared","l3CacheSchema":"L3:0=ff"})");
@@ -215,6 +217,7 @@ OCI_TEST(IntelRdt, AGroupOfOthersIsJoinedAndStays) {
 }
 
 OCI_TEST(IntelRdt, AnOwnGroupThatIsThereIsRefusedAndStays) {
+  if (const std::string why = why_no_tracing(); !why.empty()) GTEST_SKIP() << why;
   const Fake fake;
   Bundle bundle;
   fake.group("/" + bundle.id());

@@ -171,8 +171,8 @@ std::uint32_t host_uid_of(std::uint32_t euid) {
 
 std::string run_user(std::uint32_t uid) { return ctr::strf("/run/user/%u", uid); }
 
-// One line for a terminal or a log reader: control characters become blanks.
-std::string one_line(std::string text) {
+// For a terminal or a log reader: control characters become blanks.
+std::string with_blanks(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   for (char& c : text)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
@@ -252,7 +252,7 @@ std::string state_root(const GlobalOptions& options) {
 }
 
 std::string failure_text(std::string_view command, const Error& error) {
-  std::string text = one_line(error.message);
+  std::string text = with_blanks(error.message);
   return command.empty() ? text : std::string(command) + ": " + text;
 }
 

@@ -118,8 +118,10 @@ std::string rfc3339_now() {
 std::string one_line(std::string_view message) {
   std::string out;
   for (const char c : message) {
-    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    out += control ? escape({&c, 1}) : std::string(1, c);
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += escape({&c, 1});
+    else
+      out += c;
   }
   return out;
 }

@@ -169,9 +169,7 @@ class Planner {
 
 // --- what fails ----------------------------------------------------------------------------------
 
-bool is_check(const Op& op) {
-  return std::holds_alternative<CheckPath>(op) || std::holds_alternative<Refuse>(op);
-}
+bool is_check(const Op& op) { return op.is<CheckPath>() || op.is<Refuse>(); }
 
 // A failed check is fatal even where a failed operation is tolerated.
 class Failures {

@@ -23,9 +23,7 @@ Spec spec_for(const Mount& mount, const Spec& container) {
   return spec;
 }
 
-bool is_attachment(const ctr::Step& step) {
-  return std::holds_alternative<ctr::AttachMount>(step.op);
-}
+bool is_attachment(const ctr::Step& step) { return step.op.is<ctr::AttachMount>(); }
 
 void add_entry(ctr::ContainerPlan& plan) {
   plan.add(Phase::Namespaces, Actor::Child, ctr::JoinProcess{CLONE_NEWNS});

@@ -84,10 +84,10 @@ class Script {
 
   std::string make() {
     for (const ctr::Step& step : plan_.steps)
-      if (const auto* root = std::get_if<ctr::BindRoot>(&step.op)) root_ = root->from;
+      if (const auto* root = step.op.as<ctr::BindRoot>()) root_ = root->from;
     for (const ctr::Step& step : plan_.steps) {
       step_ = &step;
-      std::visit([this](const auto& op) { add(op); }, step.op);
+      step.op.visit([this](const auto& op) { add(op); });
     }
     flush();
     return text();

@@ -27,9 +27,8 @@ void append(Work& work, const std::vector<ctr::Step>& steps) {
 }
 
 bool is_cgroup_mount(const ctr::Step& step) {
-  const auto* const fs = std::get_if<ctr::MountFs>(&step.op);
-  return std::holds_alternative<ctr::MountCgroups>(step.op) ||
-         (fs != nullptr && fs->type == "cgroup");
+  const auto* const fs = step.op.as<ctr::MountFs>();
+  return step.op.is<ctr::MountCgroups>() || (fs != nullptr && fs->type == "cgroup");
 }
 
 void add_tree(Work& work, const MountPlan& mounts) {

@@ -95,7 +95,7 @@ void let_go(Context& ctx) {
 Result<void> run_child_steps(Context& ctx, std::size_t first) {
   for (std::size_t i = first; i < ctx.plan->steps.size(); ++i) {
     const Step& step = ctx.plan->steps[i];
-    const auto* const again = std::get_if<CloneAgain>(&step.op);
+    const auto* const again = step.op.as<CloneAgain>();
     if (again != nullptr && again->lends_memory) return clone_lending_memory(ctx, i + 1);
     if (step.actor != Actor::Parent) TRY(run_step_of_item(step, ctx));
     if (std::exchange(ctx.item_is_done, false)) i = last_of_item(*ctx.plan, i);

@@ -70,7 +70,7 @@ Error explain_death(Error error, Context& ctx) {
 Result<void> run_parent_steps(Context& ctx, std::size_t first) {
   for (std::size_t i = first; i < ctx.plan->steps.size(); ++i) {
     const Step& step = ctx.plan->steps[i];
-    if (const auto* const again = std::get_if<CloneAgain>(&step.op)) {
+    if (const auto* const again = step.op.as<CloneAgain>()) {
       TRY(follow_again(*again, ctx));
     } else if (step.actor != Actor::Child) {
       TRY(run_step(step, ctx));
@@ -85,7 +85,7 @@ Result<std::size_t> run_until_clone(Context& ctx, Channel child_end) {
   for (std::size_t i = 0; i < ctx.plan->steps.size(); ++i) {
     const Step& step = ctx.plan->steps[i];
     if (step.actor != Actor::Child) TRY(run_step(step, ctx));
-    if (!std::holds_alternative<Clone>(step.op)) continue;
+    if (!step.op.is<Clone>()) continue;
     if (!ctx.in_child) return i + 1;
     ctx.channel = std::move(child_end);
     ctx.user_namespaces.clear();

@@ -8,9 +8,8 @@ namespace {
 
 // These speak for themselves: their errors come from the other half, a hook or the program.
 bool speaks_for_itself(const Op& op) {
-  return std::holds_alternative<Meet>(op) || std::holds_alternative<RunHooks>(op) ||
-         std::holds_alternative<RunScript>(op) || std::holds_alternative<FindProgram>(op) ||
-         std::holds_alternative<Execute>(op);
+  return op.is<Meet>() || op.is<RunHooks>() || op.is<RunScript>() || op.is<FindProgram>() ||
+         op.is<Execute>();
 }
 
 // Where it came from and what it was; where the system call's own words say that, once.
@@ -25,7 +24,7 @@ Error with_step(Error error, const Step& step) {
 Result<void> run_step(const Step& step, Context& ctx) {
   const Trace::Scope scope(ctx.trace, ctx.in_child ? Trace::Half::Child : Trace::Half::Parent,
                            static_cast<std::size_t>(&step - ctx.plan->steps.data()));
-  Result<void> done = std::visit([&](const auto& op) { return run(op, ctx); }, step.op);
+  Result<void> done = step.op.visit([&](const auto& op) { return run(op, ctx); });
   // Of an item the caller says in its own words which it was.
   if (done.ok() || step.item != 0 || speaks_for_itself(step.op)) return done;
   return with_step(std::move(done).error(), step);

@@ -539,11 +539,11 @@ Named show(const Refuse& op) { return {"refuse", "fail: " + op.why}; }
 }  // namespace
 
 std::string_view op_name(const Op& op) {
-  return std::visit([](const auto& one) { return show(one).name; }, op);
+  return op.visit([](const auto& one) { return show(one).name; });
 }
 
 std::string describe(const Op& op) {
-  return std::visit([](const auto& one) { return show(one).text; }, op);
+  return op.visit([](const auto& one) { return show(one).text; });
 }
 
 }  // namespace ctr

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -562,7 +563,7 @@ struct RunHooks {
   std::vector<Hook> hooks;
 };
 
-using Op = std::variant<
+using OneOp = std::variant<
     Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare, CloneAgain,
     SetTimeOffsets, BringUpLoopback, MoveNetDevices, SetHostname, SetDomainname, BecomeRoot,
     MakeCgroup, OpenCgroup, StartScope, AttachScope, LimitCgroup, JoinRdtGroup, JoinCgroup,
@@ -580,6 +581,37 @@ using Op = std::variant<
     RunScript, SealProgram, OpenSockets, BecomeOwner, CheckPath, SkipIfMounted, MakeParentsHere,
     MakeHere, LinkHere, WriteHere, MountHere, UnmountHere, RollBackMount, EnterHere, RunShell,
     SyncDisks, Refuse>;
+
+// One operation. A class around the variant, so that what so many alternatives take to be copied,
+// moved and destroyed is compiled once, in plan.cc, and not wherever a plan is written or read.
+class Op {
+ public:
+  template <typename T>
+  requires std::is_constructible_v<OneOp, std::in_place_type_t<T>, T> Op(T op)
+      : one_(std::in_place_type<T>, std::move(op)) {}
+  Op(const Op& other);
+  Op(Op&& other) noexcept;
+  Op& operator=(const Op& other);
+  Op& operator=(Op&& other) noexcept;
+  ~Op();
+
+  template <typename T>
+  bool is() const {
+    return std::holds_alternative<T>(one_);
+  }
+  // Null if it is another operation.
+  template <typename T>
+  const T* as() const {
+    return std::get_if<T>(&one_);
+  }
+  template <typename Visitor>
+  decltype(auto) visit(Visitor&& visitor) const {
+    return std::visit(std::forward<Visitor>(visitor), one_);
+  }
+
+ private:
+  OneOp one_;
+};
 
 // "mount_fs": the operation's name in plans.
 std::string_view op_name(const Op& op);

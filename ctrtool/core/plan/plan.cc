@@ -8,6 +8,12 @@
 
 namespace ctr {
 
+Op::Op(const Op& other) = default;
+Op::Op(Op&& other) noexcept = default;
+Op& Op::operator=(const Op& other) = default;
+Op& Op::operator=(Op&& other) noexcept = default;
+Op::~Op() = default;
+
 std::string_view to_string(Phase phase) {
   switch (phase) {
     case Phase::Prepare:

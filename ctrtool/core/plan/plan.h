@@ -46,7 +46,7 @@ struct ContainerPlan {
   template <typename T>
   const T* find() const {
     for (const Step& step : steps)
-      if (const T* op = std::get_if<T>(&step.op)) return op;
+      if (const T* op = step.op.as<T>()) return op;
     return nullptr;
   }
 };

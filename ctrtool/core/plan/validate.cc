@@ -13,7 +13,7 @@ using Findings = std::vector<std::string>;
 template <typename T>
 std::size_t count(const ContainerPlan& plan) {
   std::size_t found = 0;
-  for (const Step& step : plan.steps) found += std::holds_alternative<T>(step.op) ? 1 : 0;
+  for (const Step& step : plan.steps) found += step.op.is<T>() ? 1 : 0;
   return found;
 }
 
@@ -26,7 +26,7 @@ void check_clone(const ContainerPlan& plan, Findings& out) {
   }
   if (count<Clone>(plan) != 1) out.push_back("a plan clones exactly once");
   for (const Step& step : plan.steps) {
-    if (std::holds_alternative<Clone>(step.op)) return;
+    if (step.op.is<Clone>()) return;
     if (step.actor != Actor::Parent)
       out.push_back("a step of the child before the clone: " + describe(step.op));
   }
@@ -36,7 +36,7 @@ void check_clone(const ContainerPlan& plan, Findings& out) {
 void check_meets(const ContainerPlan& plan, Findings& out) {
   int last = 0;
   for (const Step& step : plan.steps) {
-    const Meet* const meet = std::get_if<Meet>(&step.op);
+    const Meet* const meet = step.op.as<Meet>();
     if (meet == nullptr) continue;
     const int point = static_cast<int>(meet->point);
     if (step.actor != Actor::Both) out.push_back(strf("only one half passes point #%d", point));
@@ -49,20 +49,20 @@ void check_meets(const ContainerPlan& plan, Findings& out) {
 void check_slots(const ContainerPlan& plan, Findings& out) {
   std::set<unsigned> open;
   for (const Step& step : plan.steps) {
-    if (const OpenSource* source = std::get_if<OpenSource>(&step.op)) open.insert(source->slot);
-    if (const OpenFs* fs = std::get_if<OpenFs>(&step.op)) open.insert(fs->slot);
-    if (const OpenNodes* nodes = std::get_if<OpenNodes>(&step.op)) {
+    if (const OpenSource* source = step.op.as<OpenSource>()) open.insert(source->slot);
+    if (const OpenFs* fs = step.op.as<OpenFs>()) open.insert(fs->slot);
+    if (const OpenNodes* nodes = step.op.as<OpenNodes>()) {
       if (open.erase(nodes->slot) == 0)
         out.push_back(strf("nodes are taken from source %u, which is not open", nodes->slot));
       for (unsigned i = 1; i <= nodes->count; ++i) open.insert(nodes->slot + i);
     }
-    const MakeDevice* const device = std::get_if<MakeDevice>(&step.op);
+    const MakeDevice* const device = step.op.as<MakeDevice>();
     if (device != nullptr && device->slot.has_value() && open.erase(*device->slot) == 0)
       out.push_back(strf("node %u is bound but not open", *device->slot));
-    const ShowImage* const image = std::get_if<ShowImage>(&step.op);
+    const ShowImage* const image = step.op.as<ShowImage>();
     if (image != nullptr && open.erase(image->slot) == 0)
       out.push_back(strf("image %u is shown but not open", image->slot));
-    const AttachMount* const attach = std::get_if<AttachMount>(&step.op);
+    const AttachMount* const attach = step.op.as<AttachMount>();
     if (attach != nullptr && open.erase(attach->slot) == 0)
       out.push_back(strf("source %u is attached but not open", attach->slot));
   }
@@ -70,19 +70,16 @@ void check_slots(const ContainerPlan& plan, Findings& out) {
 }
 
 bool needs_the_host(const Op& op) {
-  return std::holds_alternative<BindMount>(op) || std::holds_alternative<OpenSource>(op) ||
-         std::holds_alternative<MountFs>(op) || std::holds_alternative<MaskPath>(op) ||
-         std::holds_alternative<MakeReadonly>(op) || std::holds_alternative<MakeDevice>(op) ||
-         std::holds_alternative<WriteSysctl>(op) || std::holds_alternative<BindRoot>(op) ||
-         std::holds_alternative<TmpfsRoot>(op) || std::holds_alternative<SetExecLabel>(op);
+  return op.is<BindMount>() || op.is<OpenSource>() || op.is<MountFs>() || op.is<MaskPath>() ||
+         op.is<MakeReadonly>() || op.is<MakeDevice>() || op.is<WriteSysctl>() ||
+         op.is<BindRoot>() || op.is<TmpfsRoot>() || op.is<SetExecLabel>();
 }
 
 // Behind the pivot nothing of the host is in sight: not its paths, not its /proc.
 void check_pivot(const ContainerPlan& plan, Findings& out) {
   bool pivoted = false;
   for (const Step& step : plan.steps) {
-    pivoted = pivoted || std::holds_alternative<PivotRoot>(step.op) ||
-              std::holds_alternative<ChangeRoot>(step.op);
+    pivoted = pivoted || step.op.is<PivotRoot>() || step.op.is<ChangeRoot>();
     if (pivoted && needs_the_host(step.op))
       out.push_back("needs the host, but comes after the pivot: " + describe(step.op));
   }
@@ -94,9 +91,9 @@ void check_end(const ContainerPlan& plan, Findings& out) {
   if (plan.in_place && plan.program.argv.empty()) return;
   const bool idle = plan.program.argv.empty();
   const Op* const last = plan.steps.empty() ? nullptr : &plan.steps.back().op;
-  if (!idle && (last == nullptr || !std::holds_alternative<Execute>(*last)))
+  if (!idle && (last == nullptr || !last->is<Execute>()))
     out.push_back("a plan ends by executing the program");
-  if (idle && (last == nullptr || !std::holds_alternative<WaitForStart>(*last)))
+  if (idle && (last == nullptr || !last->is<WaitForStart>()))
     out.push_back("a plan without a program ends with the wait for the start");
   if (!plan.in_place && count<WaitForStart>(plan) != 1)
     out.push_back("a plan waits for the start exactly once");

@@ -38,8 +38,12 @@ void unit(std::string_view words) {
   const ctr::Result<ctr::ScopeName> name =
       ctr::parse_scope_name(words, words, ctr::SystemdInstance::System);
   if (!accepted(name)) return;
-  CTR_ASSERT(name->unit.find('/') == std::string::npos && name->unit.ends_with(".scope"));
-  CTR_ASSERT(name->slice.find('/') == std::string::npos && name->slice.ends_with(".slice"));
+  // A slice can be the container's own, and then needs no other.
+  const bool own_slice = ctr::is_slice(name->unit);
+  CTR_ASSERT(name->unit.find('/') == std::string::npos);
+  CTR_ASSERT(own_slice || name->unit.ends_with(".scope"));
+  CTR_ASSERT(name->slice.find('/') == std::string::npos);
+  CTR_ASSERT(ctr::is_slice(name->slice) || (own_slice && name->slice.empty()));
 }
 
 constexpr void (*kTargets[])(std::string_view) = {message, text, unit};

@@ -38,12 +38,10 @@ Result<ContainerState> rebuild_state(const CommandContext& context, const Contai
   state.id = dir.id();
   if (context.options.driver != CgroupDriver::Cgroupfs) return state;
   const Spec spec = TRY(load_spec(dir));
-  const ctr::CgroupLayout layout = TRY(ctr::discover_cgroups());
   ctr::CgroupRecord& record = state.cgroup.record;
   record.path = TRY(ctr::normalize_cgroup_path(default_cgroup_path(spec, state.id)));
   const auto above = static_cast<unsigned>(std::count(record.path.begin(), record.path.end(), '/'));
-  for (const ctr::CgroupHierarchy& hierarchy : layout.hierarchies)
-    record.existed[hierarchy.name] = above - 1;
+  record.existed = {{"", above - 1}};
   return state;
 }
 

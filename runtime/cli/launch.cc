@@ -75,8 +75,7 @@ Result<void> choose_scope(Draft& draft) {
       TRY_CTX(ctr::Cgroup::survey(layout, unit + below), "/linux/cgroupsPath");
   // The slices above it are systemd's in every hierarchy.
   const auto above = static_cast<unsigned>(std::count(unit.begin(), unit.end(), '/') - 1);
-  for (const ctr::CgroupHierarchy& hierarchy : layout.hierarchies)
-    record.existed[hierarchy.name] = above;
+  record.existed = {{"", above}};
   draft.translate.cgroup = std::move(record);
   draft.translate.scope = std::move(scope);
   return {};

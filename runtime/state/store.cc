@@ -88,10 +88,11 @@ Result<ContainerState> ContainerDir::load() const {
     return with_context(fd.error(), "record of the container");
   }
   std::string text = TRY(read_record(*fd));
-  ContainerState state = TRY_CTX(decode_state(std::move(text)), "damaged record %s", path.c_str());
-  if (state.id != id_)
+  Result<ContainerState> state = decode_state(std::move(text));
+  if (!state.ok()) return with_context(state.error(), "damaged record " + path);
+  if (state->id != id_)
     return make_error(Kind::InvalidSpec, "damaged record %s: it is of container %s", path.c_str(),
-                      ctr::quote(state.id).c_str());
+                      ctr::quote(state->id).c_str());
   return state;
 }
 

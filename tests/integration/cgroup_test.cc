@@ -40,6 +40,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 
 std::string name_of(CgroupKind kind) {
   constexpr const char* kNames[] = {"none", "v1", "hybrid", "v2"};
@@ -157,7 +158,7 @@ NS_TEST(Cgroup, LivesAndLeavesNothing) {
     const std::string path = top + "/parent/ct";
     const auto record = Cgroup::survey(layout, path);
     ASSERT_OK(record);
-    EXPECT_THAT(record->existed, IsEmpty());
+    EXPECT_THAT(record->existed, ElementsAre(Pair("", 0U)));
     auto cgroup = Cgroup::create(layout, *record);
     ASSERT_OK(cgroup);
     EXPECT_EQ(cgroup->v2_dir().valid(), layout.unified() != nullptr);
@@ -260,7 +261,7 @@ NS_TEST(Cgroup, AnEmptyOneIsUsedAndKept) {
     for (const ctr::CgroupHierarchy& hierarchy : layout.hierarchies)
       ASSERT_EQ(::mkdir((hierarchy.mountpoint + path).c_str(), 0755), 0);
     Cgroup cgroup = make(layout, path);
-    EXPECT_EQ(cgroup.record().existed.size(), layout.hierarchies.size());
+    EXPECT_THAT(cgroup.record().existed, ElementsAre(Pair("", 1U)));
     const pid_t pid = start_in(cgroup, sleep_forever);
     ASSERT_OK(cgroup.kill_all(SIGKILL));
     EXPECT_TRUE(ends_by(pid, SIGKILL));

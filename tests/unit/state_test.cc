@@ -23,12 +23,11 @@ ContainerState full_state() {
   state.owner = 4294967294U;
   state.annotations = {{"a/b", "\xc3\xa9"}, {"empty", ""}};
   state.init = {.pid = 4242, .start_time = 18446744073709551615U, .boot_id = "some-boot"};
-  state.cgroup = {.driver = CgroupDriver::Systemd,
-                  .record = {.path = "/a/b",
-                             .existed = {{"cpu,cpuacct", 1}, {"unified", 2}},
-                             .owner = "web 7 8"},
-                  .scope = "ocictr-web.scope",
-                  .freezer = "/sys/fs/cgroup/freezer/a/b/freezer.state"};
+  state.cgroup = {
+      .driver = CgroupDriver::Systemd,
+      .record = {.path = "/a/b", .existed = {{"", 1}, {"unified", 2}}, .owner = "web 7 8"},
+      .scope = "ocictr-web.scope",
+      .freezer = "/sys/fs/cgroup/freezer/a/b/freezer.state"};
   state.own_pid_namespace = true;
   state.no_process = true;
   state.exit_status = 137;
@@ -63,6 +62,24 @@ TEST(State, HasTheKeysThatOthersReadInRuncsRecord) {
   EXPECT_THAT(encode_state(state), Not(HasSubstr("init_process_pid"))) << "there is none yet";
 }
 
+TEST(State, ReadsOlderRecords) {
+  const ctr::Result<ContainerState> state = decode_state(
+      R"({"format":1,"id":"web","annotations":{},"init":{"pid":5,"startTime":6,"bootId":"b"},)"
+      R"("cgroup":{"driver":"cgroupfs","path":"/a/b","existed":{"cpu,cpuacct":1,"unified":2},)"
+      R"("scope":"","user":true},"sharedRoot":{"at":"","covers":0},"noProcess":false})");
+  ASSERT_TRUE(state.ok()) << state.error().message;
+  EXPECT_EQ(state->init, (ProcessIdentity{5, 6, "b"}));
+  const std::map<std::string, unsigned> existed = {{"cpu,cpuacct", 1}, {"unified", 2}};
+  EXPECT_EQ(state->cgroup.record.existed, existed);
+  EXPECT_EQ(state->cgroup.systemd, ctr::SystemdInstance::User);
+}
+
+TEST(State, WritesNoDefaults) {
+  ContainerState state;
+  state.id = "web";
+  EXPECT_EQ(encode_state(state), "{\"format\":2,\"id\":\"web\"}\n");
+}
+
 TEST(State, MissingMembersHaveDefaultsAndUnknownOnesAreIgnored) {
   const ctr::Result<ContainerState> state =
       decode_state(R"({"format":1,"id":"web","fromTheFuture":{"x":[1]},"cgroup":{}})");
@@ -77,7 +94,7 @@ TEST(State, DamagedTextIsAnErrorThatNamesTheMember) {
   EXPECT_NE(complaint("{"), "accepted");
   EXPECT_THAT(complaint("[]"), HasSubstr("not a JSON object"));
   EXPECT_THAT(complaint("{}"), HasSubstr("format 0"));
-  EXPECT_THAT(complaint(R"({"format":2})"), HasSubstr("format 2"));
+  EXPECT_THAT(complaint(R"({"format":3})"), HasSubstr("format 3"));
   EXPECT_THAT(complaint(R"({"format":1,"id":7})"), HasSubstr("\"id\" is not a string"));
   EXPECT_THAT(complaint(R"({"format":1,"init":[]})"), HasSubstr("\"init\" is not an object"));
   EXPECT_THAT(complaint(R"({"format":1,"init":{"pid":-1}})"), HasSubstr("\"pid\""));

@@ -323,6 +323,13 @@ std::vector<const Cgroup::Place*> v1_places_in_joining_order(
   return order;
 }
 
+unsigned existed_in(const CgroupRecord& record, const std::string& hierarchy) {
+  for (const std::string& name : {hierarchy, std::string()})
+    if (const auto found = record.existed.find(name); found != record.existed.end())
+      return found->second;
+  return 0;
+}
+
 }  // namespace
 
 Result<CgroupRecord> Cgroup::survey(const CgroupLayout& layout, const std::string& path) {
@@ -331,8 +338,9 @@ Result<CgroupRecord> Cgroup::survey(const CgroupLayout& layout, const std::strin
   const std::vector<std::string> steps = cgroup_steps(record.path);
   for (const CgroupHierarchy& hierarchy : layout.hierarchies) {
     const unsigned depth = TRY(existing_components(hierarchy.mountpoint, steps));
+    const unsigned usual = record.existed.try_emplace("", depth).first->second;
+    if (depth != usual) record.existed[hierarchy.name] = depth;
     if (depth == 0) continue;
-    record.existed[hierarchy.name] = depth;
     const std::string deepest = hierarchy.mountpoint + steps[depth - 1];
     if (depth == steps.size()) {
       TRY(check_empty(hierarchy, deepest));
@@ -349,11 +357,9 @@ Result<Cgroup> Cgroup::prepare(const CgroupLayout& layout, const CgroupRecord& r
   const std::string path = TRY(normalize_cgroup_path(record.path));
   cgroup.layout_ = layout;
   cgroup.record_ = {path, record.existed, record.owner};
-  for (const CgroupHierarchy& hierarchy : layout.hierarchies) {
-    const auto existed = record.existed.find(hierarchy.name);
-    cgroup.places_.push_back({hierarchy, hierarchy.mountpoint + path,
-                              existed == record.existed.end() ? 0 : existed->second});
-  }
+  for (const CgroupHierarchy& hierarchy : layout.hierarchies)
+    cgroup.places_.push_back(
+        {hierarchy, hierarchy.mountpoint + path, existed_in(record, hierarchy.name)});
   return cgroup;
 }
 

@@ -27,8 +27,8 @@ namespace ctr {
 // What the state keeps of a cgroup.
 struct CgroupRecord {
   std::string path;  // as normalize_cgroup_path() gives it; empty: no cgroup
-  // By CgroupHierarchy::name: how many leading components of `path` existed before the container.
-  // Those are never removed. Not listed: none.
+  // By CgroupHierarchy::name: how many leading components of `path` existed before the container,
+  // and are never removed. Under "": in those that are not listed; without it, none.
   std::map<std::string, unsigned> existed;
   // Who creates it: the container's ID, the process at work and its start time, "web 4242 178".
   // The cgroup is marked so, because two may be about to make the same, or to use the same that was

@@ -19,23 +19,25 @@ struct Entry {
   Status status;
 };
 
-Result<Entry> read_entry(const CommandContext& context, const std::string& id) {
-  Container container = TRY(find_container(context, id));
-  const Status status = TRY(container_status(container.dir, container.state));
-  return Entry{std::move(container.state), status};
+Result<void> add_entry(const StateRoot& root, const std::string& id, std::vector<Entry>& entries) {
+  const ContainerDir dir = TRY(root.open(id));
+  Result<ContainerState> state = dir.load();
+  if (!state.ok()) return state.error();
+  const Status status = TRY(container_status(dir, *state));
+  entries.push_back({std::move(state).value(), status});
+  return {};
 }
 
 // Containers that vanish meanwhile are left out; one whose record is damaged must not hide the
 // others, so it is told of and left out.
 std::vector<Entry> read_entries(const CommandContext& context, const Words& ids) {
+  const StateRoot root(state_root(context.options));
   std::vector<Entry> entries;
   entries.reserve(ids.size());
   for (const std::string& id : ids) {
-    Result<Entry> entry = read_entry(context, id);
-    if (entry.ok())
-      entries.push_back(std::move(entry).value());
-    else if (entry.error().kind != Kind::NotFound)
-      report_warning(context.log, "list", entry.error());
+    const Result<void> added = add_entry(root, id, entries);
+    if (!added.ok() && added.error().kind != Kind::NotFound)
+      report_warning(context.log, "list", added.error());
   }
   return entries;
 }

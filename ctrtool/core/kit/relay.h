@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "ctrtool/core/base/fd.h"
 #include "ctrtool/core/base/result.h"
@@ -62,7 +63,7 @@ class Pump {
   UniqueFd own_to_;  // opened again, non-blocking
   BorrowedFd from_;
   BorrowedFd to_;
-  std::array<char, kSize> buffer_;
+  std::vector<char> buffer_ = std::vector<char>(kSize);  // on the heap: pumps lie on stacks
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   char last_ = '\n';

@@ -22,8 +22,8 @@ const char* base_name(const char* path) {
 
 bool called_as_ctrtool(const char* program) {
   const char* name = base_name(program);
-  const bool by_word = std::getenv("CTRTOOL_OVERRIDE_ARGV0_LOOKUP") != nullptr;
-  if (by_word && std::strcmp(name, "ocictr") != 0) return true;
+  if (std::strcmp(name, "ocictr") == 0) return false;  // nearly always: no applet's name is read
+  if (std::getenv("CTRTOOL_OVERRIDE_ARGV0_LOOKUP") != nullptr) return true;
   if (std::strcmp(name, "exe") == 0) return true;  // "/proc/self/exe APPLET"
   return std::strncmp(name, "ctrtool", std::strlen("ctrtool")) == 0 || ctr::is_applet(name);
 }

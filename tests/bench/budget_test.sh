@@ -62,20 +62,20 @@ stopped_container() {
 # --- instructions ----------------------------------------------------------------
 t_instructions_of_version() {
   need valgrind
-  within --version "$(instructions --version)" 130000
+  within --version "$(instructions --version)" 115000
 }
 t_instructions_of_state() {
   prepare valgrind
   start_container
-  within state "$(instructions state c)" 180000  # design: 150000
+  within state "$(instructions state c)" 165000  # design: 150000
 }
 t_instructions_of_plan() {
   prepare valgrind
-  within plan "$(instructions plan /tmp/bundle)" 750000  # design: 400000, and printing it is 210000
+  within plan "$(instructions plan /tmp/bundle)" 710000  # design: 400000, and printing it is 210000
 }
 t_instructions_of_validate() {
   prepare valgrind
-  within validate "$(instructions validate /tmp/bundle)" 700000  # design: 400000
+  within validate "$(instructions validate /tmp/bundle)" 665000  # design: 400000
 }
 
 # --- system calls ------------------------------------------------------------------
@@ -97,7 +97,7 @@ t_system_calls_of_exec() {
 # --- memory -------------------------------------------------------------------------
 t_memory_of_run() {
   prepare busybox
-  within "KiB of run" "$("$OCICTR_TOOLS/peak" "$OCICTR" run -b /tmp/bundle c </dev/null)" 2700  # design: 1350
+  within "KiB of run" "$("$OCICTR_TOOLS/peak" "$OCICTR" run -b /tmp/bundle c </dev/null)" 1600  # design: 1350
 }
 
 # What is set up is not charged to the container, whose program needs some pages to start.
@@ -119,8 +119,8 @@ t_list_is_linear() {
   stopped_container
   for count in 100 1000; do
     make_records 0 $count
-    # Six for each, and the heap grows now and then.
-    within "list of $count" "$(system_calls list)" $((6 * count + count / 20 + 60))
+    # Four for each, and the heap grows now and then.
+    within "list of $count" "$(system_calls list)" $((4 * count + count / 20 + 60))
     rm -rf /run/ocictr/r*
   done
 }

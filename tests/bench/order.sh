@@ -5,7 +5,8 @@
 # Writes runtime/startup_order.ld anew: the functions that the frequent commands run, for the linker
 # to put side by side. Scattered over the whole program they would be three times as many pages, to
 # be mapped at each start, and to be resident. First come those that a start runs, the ones that it
-# shares with most commands before the others, then what only other commands run. A function
+# shares with most commands before the others, then what only other commands run. The same is done
+# with what they only read, apart from the words of the native tools and of help. A function
 # that has another name by now, or is new, is not found there and loses the advantage, no more; so
 # this is to be run now and then, with a release build of GNU ld in build/ (or OCICTR and
 # OCICTR_TOOLS), as root. Takes some minutes.
@@ -29,7 +30,7 @@ make_config /tmp/true '"/bin/true"' true
 make_config /tmp/sleep '"/bin/sleep", "1000"' sleep
 
 # The functions, "LAST-ADDRESS SIZE NAME"; of several names for one, the last.
-nm -S -n -t d "$OCICTR" | awk 'NF == 4 && $3 ~ /[tTwWiu]/ { print $1 + 0, $2 + 0, $4 }' >/tmp/functions
+nm -S -n -t d "$OCICTR" | awk 'NF == 4 && $3 ~ /[tTwWiu]/ && $4 !~ /\.localalias$/ { print $1 + 0, $2 + 0, $4 }' >/tmp/functions
 
 # ran COMMAND WORDS...: adds the functions that this command runs to /tmp/ran, "NAME COMMAND".
 ran() {
@@ -50,27 +51,47 @@ ran list
 ran kill c KILL
 ran delete --force c
 
-# "MEMBER NAME" of the C library, whose functions share the section of their object file. A static
-# name counts where it is the only one.
-library=$(c++ -print-file-name=libc.a)
-nm -A --defined-only "$library" 2>/dev/null | awk '$2 ~ /[tTwWi]/ { split($1, part, ":"); print part[2], $3 }' |
+# "ARCHIVE:MEMBER NAME" of the C library and its mathematics (which choose their functions for the
+# processor at each start). Its functions share the section of their object file. A static name
+# counts where it is the only one.
+libc=$(c++ -print-file-name=libc.a)
+for archive in "$libc" "${libc%c.a}"m-*.a; do
+  nm -A --defined-only "$archive" 2>/dev/null
+done | awk '$2 ~ /[tTwWi]/ { split($1, part, ":"); sub(/.*\//, "", part[1]); print part[1] ":" part[2], $3 }' |
   sort -u | awk '{ member[$2] = $1; count[$2]++ } END { for (name in member) if (count[name] == 1) print member[name], name }' \
   >/tmp/members
+
+# In their order: "*ARCHIVE:MEMBER" and nothing, or "*" and the function's name.
+sort -u /tmp/ran | awk '
+  { ++commands[$1]; if ($2 == "run") starts[$1] }
+  END { for (name in commands) print name in starts ? 0 : 1, commands[name], name }' |
+  sort -k1,1n -k2,2nr -k3,3 | awk '
+  NR == FNR { member[$2] = $1; next }
+  { line = $3 in member ? "*" member[$3] : "* ." $3 }
+  !seen[line]++ { print line }' /tmp/members - >/tmp/order
 
 {
   echo '/* SPDX-License-Identifier: Apache-2.0'
   echo '   Made by tests/bench/order.sh, which says what this is. For GNU ld, beside its own script. */'
   echo 'SECTIONS {'
   echo '  .text.startup_order : {'
-  sort -u /tmp/ran | awk '
-    { ++commands[$1]; if ($2 == "run") starts[$1] }
-    END { for (name in commands) print name in starts ? 0 : 1, commands[name], name }' |
-    sort -k1,1n -k2,2nr -k3,3 | awk '
-    NR == FNR { member[$2] = $1; next }
-    $3 in member { line = "*libc.a:" member[$3] "(.text .text.*)" }
-    !($3 in member) { line = "*(.text." $3 ")" }
-    !seen[line]++ { print "    " line }' /tmp/members -
+  # What bears no name of a function, or is put apart by the compiler: all of it runs first.
+  echo '    *crt*.o(.text)'
+  echo '    *(.text.startup .text.startup.*)'
+  awk 'NF == 1 { print "    " $1 "(.text .text.*)" } NF == 2 { print "    *(.text" $2 ")" }' /tmp/order
   echo '  }'
   echo '} INSERT BEFORE .text;'
+  echo 'SECTIONS {'
+  echo '  .rodata.startup_order : {'
+  awk '$1 != "*libc.a:C-ctype.o" { print "    " $1 "(.rodata" $2 " .rodata" $2 ".*)" }' /tmp/order
+  # Tables outside of functions, and the words in them, bear no name of a function.
+  for room in 'libctr_*' 'liboci_*'; do
+    echo "    *$room.a:*(.rodata.str1.* .rodata.cst* .rodata._ZN* .rodata._ZZN* .rodata.CSWTCH*)"
+  done
+  echo '    *libc.a:strtol_l.o(.rodata)'
+  # Large; its beginning is read.
+  echo '    *libc.a:C-ctype.o(.rodata .rodata.*)'
+  echo '  }'
+  echo '} INSERT AFTER .rodata;'
 } >"$root/runtime/startup_order.ld"
 wc -l "$root/runtime/startup_order.ld"

@@ -27,6 +27,14 @@ Command runtime_command(const std::vector<std::string>& words) {
 
 Outcome runtime(const std::vector<std::string>& words) { return run(runtime_command(words)); }
 
+testing::AssertionResult ended_with(const char* command, const char* wanted_text,
+                                    const Outcome& outcome, int wanted) {
+  if (outcome.status == wanted) return testing::AssertionSuccess();
+  return testing::AssertionFailure()
+         << command << " ended with " << outcome.status << ", not " << wanted_text
+         << "\nstdout: " << outcome.out << "\nstderr: " << outcome.err;
+}
+
 Outcome runtime(const std::vector<std::string>& global, const std::vector<std::string>& words) {
   std::vector<std::string> all = global;
   all.insert(all.end(), words.begin(), words.end());

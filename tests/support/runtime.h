@@ -35,6 +35,9 @@ bool reaches(const std::string& id, const std::string& status, int timeout_ms = 
 std::string limit_of(const Bundle& bundle, const std::string& controller,
                      const std::vector<std::string>& names);
 
+testing::AssertionResult ended_with(const char* command, const char* wanted_text,
+                                    const Outcome& outcome, int wanted);
+
 // A test of the runtime as a program: in a sandbox, and at the end nothing may be left behind.
 // Needs real root (the host's control groups) unless the options ask for a user namespace.
 void run_oci_test(const SandboxOptions& options, const std::function<void()>& body);
@@ -51,10 +54,7 @@ void run_oci_test(const SandboxOptions& options, const std::function<void()>& bo
 #define NEED_CONTROLLER(name) \
   if (cgroup_dir(name, "/").empty()) GTEST_SKIP() << "no control group controller here: " name
 
-// What the runtime said, when a status is not as wanted.
-#define EXPECT_STATUS(outcome, wanted) \
-  EXPECT_EQ((outcome).status, wanted)  \
-      << "stdout: " << (outcome).out << "\nstderr: " << (outcome).err
-#define ASSERT_STATUS(outcome, wanted) \
-  ASSERT_EQ((outcome).status, wanted)  \
-      << "stdout: " << (outcome).out << "\nstderr: " << (outcome).err
+// EXPECT_STATUS(runtime({"state", id}), 0): the command is carried out once, and what it said told
+// if its status is not as wanted.
+#define EXPECT_STATUS(outcome, wanted) EXPECT_PRED_FORMAT2(::support::ended_with, outcome, wanted)
+#define ASSERT_STATUS(outcome, wanted) ASSERT_PRED_FORMAT2(::support::ended_with, outcome, wanted)

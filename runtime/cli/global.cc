@@ -248,7 +248,10 @@ std::string default_root(const RootFacts& facts) {
 }
 
 std::string state_root(const GlobalOptions& options) {
-  return options.root.has_value() ? *options.root : default_root(root_facts());
+  if (options.root.has_value()) return *options.root;
+  // It does not change while we run, and costs as much as opening a file.
+  static const std::string by_default = default_root(root_facts());
+  return by_default;
 }
 
 std::string failure_text(std::string_view command, const Error& error) {

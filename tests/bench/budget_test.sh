@@ -67,15 +67,15 @@ t_instructions_of_version() {
 t_instructions_of_state() {
   prepare valgrind
   start_container
-  within state "$(instructions state c)" 165000  # design: 150000
+  within state "$(instructions state c)" 160000  # design: 150000
 }
 t_instructions_of_plan() {
   prepare valgrind
-  within plan "$(instructions plan /tmp/bundle)" 710000  # design: 400000, and printing it is 210000
+  within plan "$(instructions plan /tmp/bundle)" 700000  # design: 400000, and printing it is 210000
 }
 t_instructions_of_validate() {
   prepare valgrind
-  within validate "$(instructions validate /tmp/bundle)" 665000  # design: 400000
+  within validate "$(instructions validate /tmp/bundle)" 650000  # design: 400000
 }
 
 # --- system calls ------------------------------------------------------------------

@@ -3,11 +3,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <memory>
 
+#include "ctrtool/core/base/strf.h"
 #include "tests/support/runtime.h"
+#include "tests/support/tracer.h"
 
 namespace {
 
@@ -258,6 +262,39 @@ OCI_TEST(Damaged, WithoutItsConfigurationOnlyTheDirectoryGoes) {
   EXPECT_FALSE(path_exists(dir));
   ::kill(init, SIGKILL);
   clean_up_machine();
+}
+
+// A path that a traced process is about to open; "" if it can't be read.
+std::string opened_path(const Call& call) {
+  char text[256] = "";
+  iovec to{text, sizeof text - 1};
+  iovec from{reinterpret_cast<void*>(call.arguments[1]), 64};  // ours are short
+  return ::process_vm_readv(call.pid, &to, 1, &from, 1, 0) < 0 ? "" : text;
+}
+
+// `delete` of a container whose init was just killed, and goes when it is looked at for the
+// `turn`th time: open(2) of /proc/PID/stat says ESRCH then. False: it was not looked at so often.
+bool goes_at_look(unsigned turn) {
+  Bundle bundle;
+  bundle.args({"/bin/guest", "hold"});
+  EXPECT_STATUS(create_bundle(bundle), 0);
+  EXPECT_STATUS(runtime({"start", bundle.id()}), 0);
+  const std::string stat = ctr::strf("/proc/%d/stat", pid_of(bundle.id()));
+  EXPECT_STATUS(runtime({"kill", bundle.id(), "KILL"}), 0);
+  unsigned looks = 0;
+  const auto let_it_go = [&](const Call& call) {
+    const bool now = call.call == SYS_openat && opened_path(call) == stat && looks++ == turn;
+    return now ? Fault{.kind = Fault::kFail, .error = ESRCH} : Fault{};
+  };
+  EXPECT_STATUS(trace(runtime_command({"delete", bundle.id()}), "/none", let_it_go).outcome, 0);
+  return looks > turn;
+}
+
+OCI_TEST(Deleting, TheProcessMayGoWheneverItIsLookedAt) {
+  if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
+  unsigned turn = 0;
+  while (!testing::Test::HasFailure() && goes_at_look(turn)) ++turn;
+  EXPECT_GT(turn, 0U);
 }
 
 OCI_TEST(StateRoot, IsPrivate) {

@@ -276,13 +276,18 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
 }
 
 Result<std::optional<ProcStat>> proc_stat(pid_t pid) {
+  // A process that goes at this very moment is ESRCH, for open(2) as for read(2).
+  const auto gone = [](const Error& error) { return error.code == ENOENT || error.code == ESRCH; };
   const std::string path = strf("/proc/%d/stat", pid);
-  std::optional<UniqueFd> fd = TRY(openat_if_exists(kCwd, path, O_RDONLY));
-  if (!fd.has_value()) return std::optional<ProcStat>();
+  const Result<UniqueFd> fd = open(path, O_RDONLY);
+  if (!fd.ok()) {
+    if (gone(fd.error())) return std::optional<ProcStat>();
+    return fd.error();
+  }
   char buffer[1024];
   const Result<std::size_t> got = read(*fd, buffer, sizeof buffer);
   if (!got.ok()) {
-    if (got.error().code == ESRCH) return std::optional<ProcStat>();
+    if (gone(got.error())) return std::optional<ProcStat>();
     return got.error();
   }
   const std::optional<ProcStat> stat = parse_proc_stat({buffer, *got});

@@ -46,7 +46,7 @@ t_exec_with_a_profile_of_its_own() {
 t_unknown_profile_is_refused() {
   confined octest-unknown true
   expect 1 "$OCICTR" run -b "$work/b" unknown
-  says octest-unknown
+  says octest-unknown '`/proc/self/attr/exec`'
   expect 1 "$OCICTR" state unknown
 }
 t_with_no_new_privileges_and_seccomp() {

@@ -208,6 +208,25 @@ OCI_TEST(Checkpoint, OptionsReachCriu) {
   remove_tree("/tmp/work");
 }
 
+OCI_TEST(Checkpoint, TheSettingsOfCriuAreThoseOfTheAnnotation) {
+  Bundle bundle;
+  const AskedCriu criu;
+  make_directories("/tmp/images");
+  write_file("/tmp/images/descriptors.json", "[]");
+  for (const auto& [annotations, asked] :
+       {std::pair{R"({"org.criu.config":"/tmp/criu.conf"})", "51 '/tmp/criu.conf'"},
+        std::pair{R"({"org.criu.config":""})", ""}, std::pair{"{}", "51 '/etc/criu/runc.conf'"}}) {
+    bundle.set("/annotations", annotations);
+    EXPECT_STATUS(criu.run({"restore", "--bundle", bundle.path(), "--image-path", "/tmp/images",
+                            "--detach", bundle.id()}),
+                  1);
+    for (const std::string& line : criu.asked())
+      EXPECT_TRUE(!line.starts_with("51 ") || line == asked) << line;
+    EXPECT_EQ(criu.was_asked(asked), *asked != '\0') << annotations;
+  }
+  remove_tree("/tmp/images");
+}
+
 // One dash, as containerd writes it; a security module's label, as podman and CRI-O do.
 OCI_TEST(Restore, OptionsReachCriu) {
   Bundle bundle;

@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -269,6 +270,33 @@ OCI_TEST(Descriptors, ListenFdsComeFirst) {
   EXPECT_EQ(numbers.back(), 5) << "two listening ones and one preserved";
   EXPECT_TRUE(report.has("env", "LISTEN_FDS=2"));
   EXPECT_TRUE(report.has("env", "LISTEN_PID=1"));
+  EXPECT_TRUE(report.has("env", "LISTEN_FDNAMES=a:b"));
+}
+
+// podman says how many there may be.
+OCI_TEST(Descriptors, PreservedOnesNeedNotBeOpen) {
+  Bundle bundle;
+  EXPECT_EQ(fds_in_container(bundle, {"--preserve-fds", "4"}, {4, 9}, {"PATH=/bin"}),
+            (std::vector<int>{0, 1, 2, 4}));
+}
+
+OCI_TEST(Descriptors, StandardOnesBecomeTheUsers) {
+  Bundle bundle;
+  bundle.set("/process/user", R"({"uid":1000,"gid":1001})").args({"/bin/guest", "exit", "0"});
+  const ctr::UniqueFd out(::open("/tmp/out", O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+  struct stat null_before {};
+  ASSERT_EQ(::stat("/dev/null", &null_before), 0);
+  Command command = runtime_command({"run", "--bundle", bundle.path(), bundle.id()});
+  command.fds = {{out.raw(), 1}};
+  EXPECT_STATUS(run(command), 0);
+  struct stat st {};
+  ASSERT_EQ(::fstat(out.raw(), &st), 0);
+  EXPECT_EQ(st.st_uid, 1000U);
+  EXPECT_EQ(st.st_gid, 1001U);
+  struct stat null_after {};
+  ASSERT_EQ(::stat("/dev/null", &null_after), 0);
+  EXPECT_EQ(null_after.st_uid, null_before.st_uid) << "the host's";
+  ::unlink("/tmp/out");
 }
 
 // The waiting init: what it holds that is not the container's must be known and few.

@@ -155,6 +155,13 @@ OCI_TEST(Events, StatsOnceInTheShapeOfRunc) {
   EXPECT_NE(json_get(outcome.out, "/data/memory/usage/usage").value_or("0"), "0");
   EXPECT_NE(json_get(outcome.out, "/data/cpu/usage/total").value_or("0"), "0");
   EXPECT_EQ(json_get(outcome.out, "/data/pids/current"), "1");
+  for (const char* key : {"cpu/usage/kernel", "cpu/usage/user", "cpu/throttling/periods",
+                          "cpu/throttling/throttledPeriods", "cpu/throttling/throttledTime",
+                          "cpuset", "memory/cache", "memory/usage/max", "memory/usage/failcnt",
+                          "memory/swap/limit", "memory/kernel/usage", "memory/kernelTCP/failcnt",
+                          "memory/raw", "pids/limit", "blkio", "hugetlb", "network_interfaces"})
+    EXPECT_TRUE(json_get(outcome.out, std::string("/data/") + key)) << key;
+  EXPECT_EQ(json_get(outcome.out, "/data/pids/limit"), "18446744073709551615") << "unlimited";
   end(bundle);
 }
 

@@ -27,6 +27,9 @@ Result<UniqueFd> open_exec_attribute(BorrowedFd proc, Lsm lsm) {
   return open_attribute(proc, "exec");
 }
 
+// podman looks for a path like this in back quotes, to say what could not be set.
+constexpr const char* kAttribute = "`/proc/self/attr/exec`";
+
 }  // namespace
 
 Result<void> run(const SetExecLabel& op, Context& ctx) {
@@ -35,8 +38,9 @@ Result<void> run(const SetExecLabel& op, Context& ctx) {
   const std::string text = op.lsm == Lsm::AppArmor ? "exec " + op.label : op.label;
   const Result<std::size_t> written = sys::write(file, text);
   if (!written.ok() && written.error().code == ENOENT)
-    return make_error(Kind::NotFound, "the profile %s is not loaded", quote(op.label).c_str());
-  if (!written.ok()) return written.error();
+    return make_error(Kind::NotFound, "%s: the profile %s is not loaded", kAttribute,
+                      quote(op.label).c_str());
+  TRY_CTX(written, "%s", kAttribute);
   return *written == text.size() ? Result<void>() : sys_error(EIO, "write the label");
 }
 

@@ -129,8 +129,8 @@ t_stdin_is_passed() {
   is 2
 }
 t_attach() {
-  expect 0 run -d --name box bb sh -c 'while ! test -e /go; do sleep 0.1; done; echo late; exit 6'
-  (sleep 0.5; docker exec box touch /go) &
+  expect 0 run -d --name box bb sh -c 'while ! test -e /go; do echo early; sleep 0.1; done; echo late; exit 6'
+  (eventually grep -q early "$captured"; docker exec box touch /go) &
   expect 6 docker attach --no-stdin box
   says late
 }

@@ -378,8 +378,8 @@ t_update() {
   is 100663296
 }
 t_attach() {
-  expect 0 run -d --name c bb sh -c 'while ! test -e /go; do sleep 0.1; done; echo late; exit 6'
-  (sleep 0.5; podman exec c touch /go) &
+  expect 0 run -d --name c bb sh -c 'while ! test -e /go; do echo early; sleep 0.1; done; echo late; exit 6'
+  (eventually grep -q early "$captured"; podman exec c touch /go) &
   expect 0 podman attach --no-stdin c
   says late
 }

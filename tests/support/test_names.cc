@@ -46,8 +46,9 @@ std::set<std::string> names_of_all_tests() {
     for (const std::string& file : list_directory(tests + room))
       add_tests_of(tests + room + file, names);
   for (const std::string& name : list_directory(tests + "/golden")) names.insert("golden/" + name);
-  for (const std::string& file : list_directory(tests + "/guest"))
-    add_scenarios_of(tests + "/guest/", file, names);
+  for (const char* room : {"/guest/", "/engines/"})
+    for (const std::string& file : list_directory(tests + room))
+      add_scenarios_of(tests + room, file, names);
   return names;
 }
 

@@ -14,7 +14,7 @@ namespace support {
 std::vector<std::string> quoted_words(std::string_view line);
 
 // "Suite.Test" of every test program in the source tree, "golden/CASE", and "FILE.NAME" of the
-// guest's.
+// scripts of the guest and the engines.
 std::set<std::string> names_of_all_tests();
 
 }  // namespace support

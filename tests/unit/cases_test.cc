@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// tests/CASES.md and tests/NATIVE.md: every case is there, and what proves it is too.
+// tests/CASES.md, tests/NATIVE.md and tests/CLI.md: every case is there, and what proves it is too.
 #include <gtest/gtest.h>
 
 #include <cctype>
@@ -17,6 +17,7 @@ namespace {
 
 struct Case {
   std::string id;
+  std::string level;  // where the document has such a column
   std::vector<std::string> proofs;
   bool open = false;  // says what is not proved yet
 };
@@ -27,15 +28,18 @@ bool is_id(std::string_view text) {
          std::isdigit(static_cast<unsigned char>(text.back())) != 0;
 }
 
-// The rows "| ID | what | proofs |" of a document below tests/.
+// The rows "| ID | what | proofs |" or "| ID | level | what | proofs |" of a document below tests/.
 std::vector<Case> cases_of_table(const std::string& document) {
   std::vector<Case> cases;
   for (const std::string& line :
        support::lines_of(support::read_file(support::source_dir() + "/tests/" + document))) {
     const std::vector<std::string_view> cells = ctr::split(line, '|');
-    if (cells.size() != 5 || !is_id(ctr::trim(cells[1]))) continue;
-    cases.push_back({std::string(ctr::trim(cells[1])), support::quoted_words(cells[3]),
-                     cells[3].find("open: ") != std::string_view::npos});
+    if (cells.size() < 5 || cells.size() > 6 || !is_id(ctr::trim(cells[1]))) continue;
+    const std::string_view proofs = cells[cells.size() - 2];
+    cases.push_back({std::string(ctr::trim(cells[1])),
+                     std::string(cells.size() == 6 ? ctr::trim(cells[2]) : ""),
+                     support::quoted_words(proofs),
+                     proofs.find("open: ") != std::string_view::npos});
   }
   return cases;
 }
@@ -96,6 +100,29 @@ TEST(NativeCases, HasEveryIdInOrder) {
 TEST(NativeCases, NamesTestsThatAreThere) {
   expect_proofs("NATIVE.md");
   for (const Case& one : cases_of_table("NATIVE.md")) EXPECT_FALSE(one.open) << one.id;
+}
+
+TEST(CliCases, HasEveryIdInOrder) {
+  const std::vector<std::pair<const char*, int>> lists = {
+      {"rules", 20},  {"calls", 19},   {"global", 13},     {"create", 10},  {"start", 2},
+      {"run", 4},     {"exec", 20},    {"kill", 5},        {"delete", 5},   {"state", 1},
+      {"list", 3},    {"ps", 2},       {"pause", 1},       {"update", 6},   {"spec", 3},
+      {"events", 1},  {"features", 1}, {"checkpoint", 14}, {"restore", 10}, {"mounts", 1},
+      {"version", 1}, {"help", 1},     {"log", 5},         {"text", 13},    {"status", 6},
+      {"console", 6}, {"pidfd", 1},    {"pidfile", 1},     {"fds", 3},      {"notify", 3},
+      {"gate", 5},    {"root", 2},     {"record", 5},      {"answer", 3},   {"tells", 5},
+      {"limits", 7},  {"stats", 6},    {"annotation", 16}, {"hook", 10},    {"environment", 3},
+      {"caller", 5},  {"accept", 10}};
+  std::vector<std::string> wanted;
+  for (const auto& [list, count] : lists)
+    for (int i = 1; i <= count; ++i) wanted.push_back(ctr::strf("%s-%d", list, i));
+  EXPECT_EQ(ids_of_table("CLI.md"), wanted);
+}
+
+TEST(CliCases, NamesTestsThatAreThereOrSaysWhatIsOpen) {
+  expect_proofs("CLI.md");
+  for (const Case& one : cases_of_table("CLI.md"))
+    EXPECT_TRUE(one.level == "MUST" || one.level == "SHOULD" || one.level == "NICE") << one.id;
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "runtime/spec/parse.h"
 #include "runtime/state/id.h"
 #include "runtime/state/report.h"
+#include "runtime/state/runc_record.h"
 
 namespace oci::cli {
 namespace {
@@ -250,10 +251,14 @@ Result<ContainerState> first_record(const CommandContext& context, const LaunchO
   return state;
 }
 
-void note_freezer(ContainerState& state, const ctr::CgroupLayout& layout) {
-  if (state.cgroup.record.path.empty()) return;
-  const Result<ctr::Cgroup> cgroup = ctr::Cgroup::open(layout, cgroup_record(state));
-  if (cgroup.ok()) state.cgroup.freezer = freezer_file(*cgroup);
+void note_cgroup(ContainerState& state, const Draft& draft) {
+  ctr::Cgroup cgroup;
+  if (!state.cgroup.record.path.empty()) {
+    Result<ctr::Cgroup> opened = ctr::Cgroup::open(draft.cgroups, cgroup_record(state));
+    if (opened.ok()) cgroup = std::move(opened).value();
+    state.cgroup.freezer = freezer_file(cgroup);
+  }
+  if (wants_runc_record(draft.spec)) state.as_runc = runc_record(draft.spec, state, cgroup);
 }
 
 Result<hooks::RunnerOptions> hook_options(const ContainerState& state, const Spec& spec) {
@@ -325,7 +330,7 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   }
   UniqueFd terminal = TRY(receive_terminal(console));
   state.init = TRY(identify(prepared->pid()));
-  note_freezer(state, draft.cgroups);
+  note_cgroup(state, draft);
   TRY(dir.save(state));
   if (const ctr::Cgroup* cgroup = prepared->made_cgroup()) cgroup->end_claim();
   if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, prepared->pid()));

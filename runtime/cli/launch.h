@@ -45,8 +45,9 @@ ctr::Result<LaunchOptions> absolute_paths(const LaunchOptions& options);
 // A new container's record, before it has a process. Looks at the host, changes nothing.
 ctr::Result<ContainerState> first_record(const CommandContext& context,
                                          const LaunchOptions& options, const Draft& draft);
-// Now that the cgroup is there: where its freezer is, so that `state` need not look for it.
-void note_freezer(ContainerState& state, const ctr::CgroupLayout& layout);
+// Now that the cgroup is there: where its freezer is, so that `state` need not look for it, and
+// what others look for, if the configuration asks for it.
+void note_cgroup(ContainerState& state, const Draft& draft);
 // Of the hooks that come before the program's start.
 ctr::Result<hooks::RunnerOptions> hook_options(const ContainerState& state, const Spec& spec);
 

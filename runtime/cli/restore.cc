@@ -312,7 +312,7 @@ Result<Restored> restore_container(const CommandContext& context, const RestoreW
   state.shared_root = {};
   UniqueFd pidfd = TRY(ctr::sys::pidfd_open(pid));
   state.init = TRY(identify(pid));
-  note_freezer(state, draft.cgroups);
+  note_cgroup(state, draft);
   TRY(dir.save(state));
   if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, pid));
   undo.release();

@@ -40,6 +40,7 @@ Result<void> record_exit(const Container& container, int status) {
   Result<ContainerState> state = container.dir.load();
   if (!lock.ok() || !state.ok()) return {};
   state->exit_status = status;
+  state->as_runc = container.state.as_runc;
   return container.dir.save(*state);
 }
 

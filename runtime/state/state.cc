@@ -63,12 +63,27 @@ void write_init(json::Writer& out, const ProcessIdentity& init) {
   });
 }
 
-// For those who look for a container's process in runc's record, which has this name and place too.
-// We never read it.
-void write_as_runc(json::Writer& out, const ProcessIdentity& init) {
+// By the names of clone(2), as runc has them.
+constexpr std::pair<const char*, const char*> kNamespaceFiles[] = {
+    {"NEWCGROUP", "cgroup"}, {"NEWIPC", "ipc"},   {"NEWNET", "net"},   {"NEWNS", "mnt"},
+    {"NEWPID", "pid"},       {"NEWTIME", "time"}, {"NEWUSER", "user"}, {"NEWUTS", "uts"}};
+
+// For those who look for a container in runc's record, which has this name and place too. We never
+// read it.
+void write_as_runc(json::Writer& out, const ProcessIdentity& init, const RuncRecord& asked) {
   if (init.pid == 0) return;
   out.member("init_process_pid", init.pid);
   out.member("init_process_start", init.start_time);
+  if (asked.config.empty()) return;
+  out.key("cgroup_paths");
+  out.raw(asked.cgroup_paths);
+  out.key("namespace_paths");
+  out.object([&] {
+    for (const auto& [name, file] : kNamespaceFiles)
+      out.member(name, ctr::strf("/proc/%d/ns/%s", init.pid, file));
+  });
+  out.key("config");
+  out.raw(asked.config);
 }
 
 void write_cgroup(json::Writer& out, const ContainerCgroup& cgroup) {
@@ -240,7 +255,7 @@ std::string encode_state(const ContainerState& state) {
     write(out, "owner", state.owner);
     write(out, "annotations", state.annotations);
     write_init(out, state.init);
-    write_as_runc(out, state.init);
+    write_as_runc(out, state.init, state.as_runc);
     write_cgroup(out, state.cgroup);
     write_shared_root(out, state.shared_root);
     write(out, "ownPidNamespace", state.own_pid_namespace);

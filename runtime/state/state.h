@@ -37,6 +37,15 @@ struct SharedRoot {
   bool operator==(const SharedRoot&) const = default;
 };
 
+// What tools that know runc look for in its record, as JSON; only where the configuration asks for
+// it. See runc_record().
+struct RuncRecord {
+  std::string config;
+  std::string cgroup_paths;
+
+  bool operator==(const RuncRecord&) const = default;
+};
+
 struct ContainerState {
   std::string oci_version;  // of its config.json
   std::string id;
@@ -58,6 +67,7 @@ struct ContainerState {
   // Whether the config has such hooks: without them `start` and `delete` need not read it.
   bool has_poststart_hooks = false;
   bool has_poststop_hooks = false;
+  RuncRecord as_runc;  // written, and never read
 
   bool operator==(const ContainerState&) const = default;
 };

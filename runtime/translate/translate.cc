@@ -18,6 +18,14 @@ using ctr::Point;
 
 enum class RootMode : std::uint8_t { Bind, Tmpfs };
 
+constexpr const char* kRuncState = "org.ctrtool.runc-state";
+
+void check_runc_state(Work& work) {
+  const std::string asked = work.annotation(kRuncState);
+  if (!asked.empty() && asked != "true" && asked != "false")
+    work.problems.error(annotation_at(kRuncState), "must be true or false");
+}
+
 std::string absolute(const std::string& path, const std::string& base) {
   return path.starts_with('/') ? path : base + "/" + path;
 }
@@ -258,6 +266,11 @@ std::string default_cgroup_path(const Spec& spec, const std::string& id) {
   return spec.linux_.cgroupsPath.empty() ? "/" + id : spec.linux_.cgroupsPath;
 }
 
+bool wants_runc_record(const Spec& spec) {
+  const auto found = spec.annotations.find(kRuncState);
+  return found != spec.annotations.end() && found->second == "true";
+}
+
 Translation translate(const Spec& spec, const ctr::HostFacts& facts,
                       const TranslateOptions& options) {
   Translation out;
@@ -278,6 +291,7 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
   if (may_mount && !mounts.bound_dev) plan_nodes(work, mounts);
   add_clone_and_namespaces(work, mounts);
   add_names(work);
+  check_runc_state(work);
   add_cgroup_limits(work);
   add_rdt(work);
   if (may_mount) {

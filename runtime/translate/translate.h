@@ -31,12 +31,12 @@ struct TranslateOptions {
   // The cgroup to be made; nothing: none (the disabled driver, or a user who may not make any).
   std::optional<ctr::CgroupRecord> cgroup;
   std::optional<ScopeOptions> scope;  // systemd makes it, and `cgroup` is where that will be
-  std::string resctrl;  // where it is mounted; empty: nowhere
+  std::string resctrl;                // where it is mounted; empty: nowhere
   bool no_pivot = false;
   bool no_new_keyring = false;
   unsigned preserve_fds = 0;
   std::vector<std::string> extra_env;  // LISTEN_FDS and the like, unless the config says otherwise
-  std::string seccomp_receiver;  // who gets the listener, unless the config says otherwise
+  std::string seccomp_receiver;        // who gets the listener, unless the config says otherwise
 };
 
 struct Translation {
@@ -77,6 +77,8 @@ bool mounts_among_callers(const Spec& spec);
 std::string default_cgroup_path(const Spec& spec, const std::string& id);
 // The container's processes are in a cgroup of their own below the one with the limits.
 bool divides_cgroup(const Spec& spec);
+// The configuration wants its record to have what others look for in runc's.
+bool wants_runc_record(const Spec& spec);
 // The group of resctrl that linux.intelRdt means.
 ctr::RdtGroup translate_rdt(const IntelRdt& rdt, const std::string& id);
 // linux.resources with the device rules that every container has.

@@ -342,6 +342,16 @@ OCI_TEST(Options, UsageVersionAndHelpAreOnStandardOutput) {
   EXPECT_EQ(lines_of(run({.argv = {runtime_path(), "--usage"}}).out).size(), 1U);
 }
 
+// Engines ask which annotations a stranger's configuration should not have.
+OCI_TEST(Options, FeaturesNameTheAnnotationsThatReachFar) {
+  const std::string features = runtime({"features"}).out;
+  const std::string unsafe = json_get(features, "/potentiallyUnsafeConfigAnnotations").value_or("");
+  for (const char* name :
+       {"run.oci.", "org.criu.", "org.systemd.property.", "org.ctrtool.", "bundle"})
+    EXPECT_TRUE(contains(unsafe, "\"" + std::string(name) + "\"")) << name << " in " << unsafe;
+  EXPECT_EQ(json_get(features, "/annotations/org.opencontainers.runc.checkpoint.enabled"), "true");
+}
+
 OCI_TEST(Options, RootlessAndCriuAreAccepted) {
   for (const char* value : {"true", "false", "auto"})
     EXPECT_STATUS(

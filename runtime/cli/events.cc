@@ -2,11 +2,14 @@
 // What a container uses, again and again, one JSON object a line, in the shape that runc gave it.
 #include <chrono>
 
+#include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/cgroup_oom.h"
 #include "ctrtool/core/kit/cgroup_stats.h"
+#include "ctrtool/core/kit/resctrl_stats.h"
 #include "ctrtool/core/sys/process.h"
 #include "runtime/cli/container.h"
+#include "runtime/cli/rdt.h"
 #include "runtime/cli/size.h"
 #include "runtime/spec/json.h"
 
@@ -19,7 +22,7 @@ void write_list(json::Writer& out, std::string_view key, const auto& numbers) {
   if (numbers.empty()) return;
   out.key(key);
   out.array([&] {
-    for (const auto number : numbers) out.value(number);
+    for (const auto& number : numbers) out.value(number);
   });
 }
 
@@ -147,12 +150,87 @@ void write_hugetlb(json::Writer& out, const std::map<std::string, ctr::HugetlbSt
   });
 }
 
-std::string record(std::string_view type, const std::string& id, const ctr::CgroupStats* stats) {
+// All are numbers, but for the masks.
+void write_info(json::Writer& out, std::string_view key,
+                const std::map<std::string, std::string>& info) {
+  if (info.empty()) return;
+  out.key(key);
+  out.object([&] {
+    for (const auto& [name, text] : info) {
+      const Result<std::uint64_t> number = ctr::parse_number<std::uint64_t>(text);
+      if (number.ok() && !name.ends_with("_mask"))
+        out.member(name, *number);
+      else
+        out.member(name, text);
+    }
+  });
+}
+
+void write_domains(json::Writer& out, const std::vector<ctr::RdtStats::Domain>& domains) {
+  if (domains.empty()) return;
+  const auto some = [&](const char* name, const std::optional<std::uint64_t>& number) {
+    if (number.has_value()) out.member(name, *number);
+  };
+  out.key("mbm_stats");
+  out.array([&] {
+    for (const ctr::RdtStats::Domain& domain : domains)
+      out.object([&] {
+        some("mbm_total_bytes", domain.mbm_total_bytes);
+        some("mbm_local_bytes", domain.mbm_local_bytes);
+      });
+  });
+  out.key("cmt_stats");
+  out.array([&] {
+    for (const ctr::RdtStats::Domain& domain : domains)
+      out.object([&] { some("llc_occupancy", domain.llc_occupancy); });
+  });
+}
+
+void write_rdt(json::Writer& out, const ctr::RdtStats& rdt) {
+  const auto some = [&](const char* name, const std::string& schema) {
+    if (!schema.empty()) out.member(name, schema);
+  };
+  out.key("intel_rdt");
+  out.object([&] {
+    write_info(out, "l3_cache_info", rdt.l3_info);
+    some("l3_cache_schema_root", rdt.l3_schema_root);
+    some("l3_cache_schema", rdt.l3_schema);
+    write_info(out, "mem_bw_info", rdt.mb_info);
+    some("mem_bw_schema_root", rdt.mb_schema_root);
+    some("mem_bw_schema", rdt.mb_schema);
+    write_list(out, "schemata", rdt.schemata);
+    write_domains(out, rdt.domains);
+  });
+}
+
+// What a container uses is told by these.
+struct Sources {
+  ctr::Cgroup cgroup;
+  std::optional<JoinedRdt> rdt;
+};
+
+Result<Sources> open_sources(const Container& container) {
+  Sources out;
+  out.cgroup = TRY(open_cgroup(container.state));
+  if (out.cgroup.places().empty())
+    return ctr::make_error(ctr::Kind::Unsupported, "container %s has no cgroup",
+                           ctr::quote(container.state.id).c_str());
+  out.rdt = TRY(find_rdt(container));
+  return out;
+}
+
+struct Stats {
+  ctr::CgroupStats cgroup;
+  std::optional<ctr::RdtStats> rdt;
+};
+
+std::string record(std::string_view type, const std::string& id, const Stats* all) {
   json::Writer out;
   out.object([&] {
     out.member("type", type);
     out.member("id", id);
-    if (stats == nullptr) return;
+    if (all == nullptr) return;
+    const ctr::CgroupStats* const stats = &all->cgroup;
     out.key("data");
     out.object([&] {
       write_cpu(out, stats->cpu);
@@ -165,6 +243,7 @@ std::string record(std::string_view type, const std::string& id, const ctr::Cgro
       });
       write_blkio(out, stats->blkio);
       write_hugetlb(out, stats->hugetlb);
+      if (all->rdt.has_value()) write_rdt(out, *all->rdt);
       out.key("network_interfaces");
       out.null();
     });
@@ -172,8 +251,10 @@ std::string record(std::string_view type, const std::string& id, const ctr::Cgro
   return std::move(out).take() + "\n";
 }
 
-Result<void> print_stats(const std::string& id, const ctr::Cgroup& cgroup) {
-  const ctr::CgroupStats stats = ctr::read_cgroup_stats(cgroup);
+Result<void> print_stats(const std::string& id, const Sources& sources) {
+  Stats stats{ctr::read_cgroup_stats(sources.cgroup), {}};
+  if (sources.rdt.has_value())
+    stats.rdt = ctr::read_rdt_stats(sources.rdt->resctrl, sources.rdt->group);
   return print(record("stats", id, &stats));
 }
 
@@ -184,9 +265,9 @@ std::int64_t now_ms() {
 
 // Stats at each interval, a record for each process that was killed for want of memory, until the
 // container ends.
-Result<void> follow(const std::string& id, const ctr::Cgroup& cgroup, ctr::BorrowedFd init,
+Result<void> follow(const std::string& id, const Sources& sources, ctr::BorrowedFd init,
                     std::int64_t interval) {
-  Result<ctr::OomWatch> watch = ctr::OomWatch::open(cgroup);
+  Result<ctr::OomWatch> watch = ctr::OomWatch::open(sources.cgroup);
   if (!watch.ok() && watch.error().kind != ctr::Kind::Unsupported) return watch.error();
   std::int64_t next = now_ms() + interval;
   bool ended = false;
@@ -199,7 +280,7 @@ Result<void> follow(const std::string& id, const ctr::Cgroup& cgroup, ctr::Borro
     for (std::uint64_t killed = watch.ok() ? watch->take() : 0; killed > 0; --killed)
       TRY(print(record("oom", id, nullptr)));
     if (ended || now_ms() < next) continue;
-    TRY(print_stats(id, cgroup));
+    TRY(print_stats(id, sources));
     next += interval;
   }
   return {};
@@ -229,14 +310,11 @@ Result<int> events(const CommandContext& context, const Words& words) {
   if (!init.has_value() || status == Status::Creating)
     return ctr::make_error(ctr::Kind::WrongState, "container with id %s is not running",
                            id.c_str());
-  const ctr::Cgroup cgroup = TRY(open_cgroup(container.state));
-  if (cgroup.places().empty())
-    return ctr::make_error(ctr::Kind::Unsupported, "container %s has no cgroup",
-                           ctr::quote(id).c_str());
+  const Sources sources = TRY(open_sources(container));
   if (once)
-    TRY(print_stats(id, cgroup));
+    TRY(print_stats(id, sources));
   else
-    TRY(follow(id, cgroup, *init, interval));
+    TRY(follow(id, sources, *init, interval));
   return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include <filesystem>
 
+#include "ctrtool/core/kit/resctrl_stats.h"
 #include "ctrtool/core/sys/file.h"
 #include "tests/support/files.h"
 #include "tests/support/ns_test.h"
@@ -115,6 +116,50 @@ NS_TEST(Resctrl, AGroupThatExistsIsJoinedIfItIsAsAsked) {
   EXPECT_EQ(fake.read("shared/tasks"), "43");
 }
 
+void fill_info(const Fake& fake) {
+  make_directories(fake.path("info/L3"));
+  make_directories(fake.path("info/MB"));
+  write_file(fake.path("info/L3/cbm_mask"), "7ff\n");
+  write_file(fake.path("info/L3/min_cbm_bits"), "1\n");
+  write_file(fake.path("info/L3/num_closids"), "16\n");
+  write_file(fake.path("info/MB/bandwidth_gran"), "10\n");
+  write_file(fake.path("info/MB/num_closids"), "8\n");
+  write_file(fake.path("schemata"), "    L3:0=7ff;1=7ff\n    MB:0=100;1=100\n");
+}
+
+void count(const Fake& fake, const std::string& directory, const std::string& occupied) {
+  for (const char* domain : {"mon_L3_01", "mon_L3_00"}) {
+    const std::string at = directory + "/mon_data/" + domain;
+    make_directories(fake.path(at));
+    write_file(fake.path(at + "/llc_occupancy"), occupied + "\n");
+    write_file(fake.path(at + "/mbm_total_bytes"), std::string(domain) == "mon_L3_00" ? "5" : "6");
+  }
+}
+
+NS_TEST(Resctrl, StatisticsAreOfTheGroupAndItsMonitor) {
+  const Fake fake;
+  fill_info(fake);
+  count(fake, "shared", "10");
+  count(fake, "shared/mon_groups/web", "20");
+  const ctr::RdtStats stats = ctr::read_rdt_stats(fake.fd(), {.name = "shared"});
+  EXPECT_EQ(stats.l3_info.at("cbm_mask"), "7ff");
+  EXPECT_EQ(stats.mb_info.size(), 2U);
+  EXPECT_EQ(stats.l3_schema_root, "L3:0=7ff;1=7ff");
+  EXPECT_EQ(stats.l3_schema, "L3:0=ff;1=ff");
+  EXPECT_EQ(stats.mb_schema, "MB:0=50;1=50");
+  EXPECT_EQ(stats.schemata, (std::vector<std::string>{"L3:0=ff;1=ff", "MB:0=50;1=50"}));
+  ASSERT_EQ(stats.domains.size(), 2U);
+  EXPECT_EQ(stats.domains[0], (ctr::RdtStats::Domain{10, 5, std::nullopt}));
+  EXPECT_EQ(stats.domains[1], (ctr::RdtStats::Domain{10, 6, std::nullopt}));
+  const ctr::RdtStats own = ctr::read_rdt_stats(fake.fd(), {.name = "shared", .monitor = "web"});
+  ASSERT_EQ(own.domains.size(), 2U);
+  EXPECT_EQ(own.domains[0].llc_occupancy, 20U);
+  const ctr::RdtStats root = ctr::read_rdt_stats(fake.fd(), {.name = "/"});
+  EXPECT_EQ(root.l3_schema, root.l3_schema_root);
+  EXPECT_TRUE(root.domains.empty());
+  EXPECT_TRUE(ctr::read_rdt_stats(fake.fd(), {.name = "none"}).schemata.empty());
+}
+
 NS_TEST(Resctrl, TheRootIsAGroupAndSchemataAreWritten) {
   const Fake fake;
   ASSERT_OK(ctr::join_rdt_group(fake.fd(), {.name = "/", .written = {"L2:0=3"}}, 7));
@@ -148,20 +193,54 @@ NS_TEST(Resctrl, AnOwnGroupMustBeNew) {
 
 // --- the whole program -----------------------------------------------------------------------
 
-// For it there is a resctrl file system, and what it makes there is complete at its next call.
-Outcome with_resctrl(const Fake& fake, const std::vector<std::string>& words) {
+// For it there is a resctrl file system.
+Command where_there_is_resctrl(const Fake& fake, const std::vector<std::string>& words) {
   write_file("/tmp/mountinfo", fake.mountinfo());
   Command command = runtime_command(words);
   command.argv.insert(
       command.argv.begin(),
       {"/bin/sh", "-c", "mount --bind /tmp/mountinfo /proc/$$/mountinfo && exec \"$@\"", "sh"});
   command.timeout_ms = 120000;
+  return command;
+}
+
+// And what it makes there is complete at its next call.
+Outcome with_resctrl(const Fake& fake, const std::vector<std::string>& words) {
+  const Command command = where_there_is_resctrl(fake, words);
   return trace(command, "/guest",
                [&](const Call&) {
                  fake.complete();
                  return Fault{};
                })
       .outcome;
+}
+
+OCI_TEST(IntelRdt, EventsTellOfTheGroup) {
+  const Fake fake;
+  fill_info(fake);
+  count(fake, "shared", "10");
+  Bundle bundle;
+  bundle.args({"/bin/guest", "hold"}).set("/linux/intelRdt", R"({"closID":"shared"})");
+  ASSERT_STATUS(run(where_there_is_resctrl(fake, {"create", "-b", bundle.path(), bundle.id()})), 0);
+  EXPECT_EQ(fake.read("shared/tasks"), std::to_string(pid_of(bundle.id())));
+  const Outcome outcome = run(where_there_is_resctrl(fake, {"events", "--stats", bundle.id()}));
+  ASSERT_STATUS(outcome, 0);
+  const auto told = [&](const char* at) {
+    return json_get(outcome.out, std::string("/data/intel_rdt/") + at).value_or("(absent)");
+  };
+  EXPECT_EQ(told("l3_cache_info"), R"({"cbm_mask":"7ff","min_cbm_bits":1,"num_closids":16})");
+  EXPECT_EQ(told("l3_cache_schema_root"), "L3:0=7ff;1=7ff");
+  EXPECT_EQ(told("l3_cache_schema"), "L3:0=ff;1=ff");
+  EXPECT_EQ(told("mem_bw_info"), R"({"bandwidth_gran":10,"num_closids":8})");
+  EXPECT_EQ(told("mem_bw_schema_root"), "MB:0=100;1=100");
+  EXPECT_EQ(told("mem_bw_schema"), "MB:0=50;1=50");
+  EXPECT_EQ(told("schemata/1"), "MB:0=50;1=50");
+  EXPECT_EQ(told("mbm_stats/1"), R"({"mbm_total_bytes":6})");
+  EXPECT_EQ(told("cmt_stats/0"), R"({"llc_occupancy":10})");
+  const Outcome elsewhere = runtime({"events", "--stats", bundle.id()});
+  EXPECT_STATUS(elsewhere, 0);
+  EXPECT_FALSE(json_get(elsewhere.out, "/data/intel_rdt")) << "it is not mounted";
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
 }
 
 OCI_TEST(IntelRdt, TheContainersOwnGroupComesAndGoesWithIt) {

@@ -45,7 +45,7 @@ bundle() {
 monitor() {
   echo go >/tmp/start-pipe
   : >/tmp/sync
-  expect 0 env -i XDG_RUNTIME_DIR=/run/xdg PATH="$PATH" _OCI_STARTPIPE=4 _OCI_SYNCPIPE=5 \
+  expect 0 env -i XDG_RUNTIME_DIR=/run/xdg PATH="${search:-$PATH}" _OCI_STARTPIPE=4 _OCI_SYNCPIPE=5 \
     conmon "$@" 4</tmp/start-pipe 5>>/tmp/sync
 }
 create() {
@@ -278,6 +278,29 @@ t_exec_in_a_stopped_one() {
   process . true
   expect 255 crio exec --process /tmp/process.json box
   says "stopped container"
+}
+
+# --- checkpoint ------------------------------------------------------------------
+# How it is when criu is there, tests/guest tells.
+t_checkpoint_without_criu() {
+  running sleep 100
+  expect 1 env -i XDG_RUNTIME_DIR=/run/xdg PATH=/nowhere "$OCICTR" --root /run/crio/root checkpoint \
+    --file-locks --image-path /tmp/images --work-path /tmp/bundle --leave-running box
+  says "executable file not found in"
+  state .status
+  is running
+}
+t_restore_without_criu() {
+  bundle . sleep 100
+  mkdir /tmp/images
+  echo '[]' >/tmp/images/descriptors.json
+  mkdir /tmp/path
+  ln -s "$(command -v conmon)" /tmp/path/conmon
+  search=/tmp/path create --restore /tmp/images --runtime-opt=--lsm-profile=selinux:label \
+    --runtime-opt=--lsm-mount-context=context
+  out=$(cat /tmp/sync)
+  says "executable file not found in"
+  [ ! -s /run/crio/pid ] || fail "a pid file all the same"
 }
 
 # --- terminals -------------------------------------------------------------------

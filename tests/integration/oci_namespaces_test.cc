@@ -4,7 +4,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -140,10 +139,11 @@ class Holder {
   }
   // Its first child is pid 1 there and keeps it alive.
   static void hold_pid_namespace() {
-    if (::fork() != 0) return;
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::pause();
-    ::_exit(0);
+    int alive[2];  // ends with the holder, however early that is killed
+    if (::pipe2(alive, O_CLOEXEC) != 0 || ::fork() != 0) return;
+    ::close(alive[1]);
+    char byte = 0;
+    ::_exit(::read(alive[0], &byte, 1) == 0 ? 0 : 1);
   }
   pid_t pid_ = -1;
 };

@@ -11,7 +11,7 @@
 #include "ctrtool/core/base/result.h"
 #include "ctrtool/core/kit/seccomp.h"
 #include "ctrtool/core/kit/seccomp_words.h"
-#include "tests/unit/bpf_interpreter.h"
+#include "ctrtool/core/kit/seccomp_verdict.h"
 
 namespace {
 
@@ -82,7 +82,7 @@ void check_verdicts(const std::vector<sock_filter>& program) {
   for (const std::uint32_t arch : kArchs) {
     for (const int number : {-1, 0, 16, 56, 600, 0x40000000, 0x40000210}) {
       const seccomp_data data{.nr = number, .arch = arch, .instruction_pointer = 0, .args = {}};
-      CTR_ASSERT(ctr::test::verdict(program, data).has_value());
+      CTR_ASSERT(ctr::seccomp_verdict(program, data).has_value());
     }
   }
 }

@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <vector>
 
-#include "tests/unit/bpf_interpreter.h"
+#include "ctrtool/core/kit/seccomp_verdict.h"
 
 namespace ctr {
 namespace {
@@ -27,7 +27,7 @@ std::uint32_t verdict_of(long call, std::uint64_t first_argument = 0, std::uint3
   seccomp_data data{
       .nr = static_cast<int>(call), .arch = arch, .instruction_pointer = 0, .args = {}};
   data.args[0] = first_argument;
-  return test::verdict(program, data).value_or(0xdead);
+  return seccomp_verdict(program, data).value_or(0xdead);
 }
 
 constexpr std::uint32_t kDenied = SECCOMP_RET_ERRNO | EPERM;

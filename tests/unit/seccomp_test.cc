@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <random>
@@ -20,15 +21,14 @@
 #include "ctrtool/core/kit/seccomp_cache.h"
 #include "ctrtool/core/kit/seccomp_direct.h"
 #include "ctrtool/core/kit/seccomp_prologue.h"
+#include "ctrtool/core/kit/seccomp_verdict.h"
 #include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/file.h"
-#include "tests/unit/bpf_interpreter.h"
 #include "tests/unit/podman_profile.h"
 
 namespace ctr {
 namespace {
 
-using test::verdict;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -79,12 +79,12 @@ TEST(SeccompPrologue, AnswersEnosysAboveTheLastKnown) {
   const std::vector<SyscallRange> ranges{{.audit_arch = AUDIT_ARCH_I386, .last = 100},
                                          {.audit_arch = AUDIT_ARCH_X86_64, .last = 300}};
   const std::vector<sock_filter> program = with_end(enosys_prologue(ranges));
-  EXPECT_EQ(verdict(program, call(100, {}, AUDIT_ARCH_I386)), kFallThrough);
-  EXPECT_EQ(verdict(program, call(101, {}, AUDIT_ARCH_I386)), kEnosys);
-  EXPECT_EQ(verdict(program, call(101, {}, AUDIT_ARCH_X86_64)), kFallThrough);
-  EXPECT_EQ(verdict(program, call(301, {}, AUDIT_ARCH_X86_64)), kEnosys);
-  EXPECT_EQ(verdict(program, call(~0U, {}, AUDIT_ARCH_X86_64)), kEnosys);
-  EXPECT_EQ(verdict(program, call(500, {}, AUDIT_ARCH_ARM)), kFallThrough);
+  EXPECT_EQ(seccomp_verdict(program, call(100, {}, AUDIT_ARCH_I386)), kFallThrough);
+  EXPECT_EQ(seccomp_verdict(program, call(101, {}, AUDIT_ARCH_I386)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(program, call(101, {}, AUDIT_ARCH_X86_64)), kFallThrough);
+  EXPECT_EQ(seccomp_verdict(program, call(301, {}, AUDIT_ARCH_X86_64)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(program, call(~0U, {}, AUDIT_ARCH_X86_64)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(program, call(500, {}, AUDIT_ARCH_ARM)), kFallThrough);
 }
 
 TEST(SeccompPrologue, KeepsX32ApartFromX86_64) {
@@ -94,16 +94,16 @@ TEST(SeccompPrologue, KeepsX32ApartFromX86_64) {
                                           .first = kX32},
                                          {.audit_arch = AUDIT_ARCH_X86_64, .last = 300}};
   const std::vector<sock_filter> program = with_end(enosys_prologue(ranges));
-  EXPECT_EQ(verdict(program, call(300)), kFallThrough);
-  EXPECT_EQ(verdict(program, call(301)), kEnosys);
-  EXPECT_EQ(verdict(program, call(kX32 - 1)), kEnosys);
-  EXPECT_EQ(verdict(program, call(kX32)), kFallThrough);
-  EXPECT_EQ(verdict(program, call(kX32 + 400)), kFallThrough);
-  EXPECT_EQ(verdict(program, call(kX32 + 401)), kEnosys);
-  EXPECT_EQ(verdict(program, call(kX32 + 511)), kEnosys);
-  EXPECT_EQ(verdict(program, call(kX32 + 512)), kFallThrough);
-  EXPECT_EQ(verdict(program, call(kX32 + 520)), kFallThrough);
-  EXPECT_EQ(verdict(program, call(kX32 + 521)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(program, call(300)), kFallThrough);
+  EXPECT_EQ(seccomp_verdict(program, call(301)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(program, call(kX32 - 1)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(program, call(kX32)), kFallThrough);
+  EXPECT_EQ(seccomp_verdict(program, call(kX32 + 400)), kFallThrough);
+  EXPECT_EQ(seccomp_verdict(program, call(kX32 + 401)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(program, call(kX32 + 511)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(program, call(kX32 + 512)), kFallThrough);
+  EXPECT_EQ(seccomp_verdict(program, call(kX32 + 520)), kFallThrough);
+  EXPECT_EQ(seccomp_verdict(program, call(kX32 + 521)), kEnosys);
 }
 
 TEST(SeccompPrologue, LeavesNumbersOfAnAbsentAbiToTheProgram) {
@@ -111,16 +111,16 @@ TEST(SeccompPrologue, LeavesNumbersOfAnAbsentAbiToTheProgram) {
   const std::vector<SyscallRange> x32{
       {.audit_arch = AUDIT_ARCH_X86_64, .last = kX32 + 400, .first = kX32}};
   const std::vector<sock_filter> program = with_end(enosys_prologue(x32));
-  EXPECT_EQ(verdict(program, call(9999)), kFallThrough);
-  EXPECT_EQ(verdict(program, call(kX32 + 401)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(program, call(9999)), kFallThrough);
+  EXPECT_EQ(seccomp_verdict(program, call(kX32 + 401)), kEnosys);
 }
 
 TEST(SeccompPrologue, TakesNumberZeroOnS390AsUnknown) {
   const std::vector<SyscallRange> ranges{
       {.audit_arch = AUDIT_ARCH_S390X, .last = 100, .zero_is_unknown = true}};
   const std::vector<sock_filter> program = with_end(enosys_prologue(ranges));
-  EXPECT_EQ(verdict(program, call(0, {}, AUDIT_ARCH_S390X)), kEnosys);
-  EXPECT_EQ(verdict(program, call(1, {}, AUDIT_ARCH_S390X)), kFallThrough);
+  EXPECT_EQ(seccomp_verdict(program, call(0, {}, AUDIT_ARCH_S390X)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(program, call(1, {}, AUDIT_ARCH_S390X)), kFallThrough);
   EXPECT_TRUE(enosys_prologue({}).empty());
 }
 
@@ -146,14 +146,14 @@ TEST(Seccomp, AllowsExactlyWhatTheListNames) {
     const std::vector<sock_filter> program = compiled(profile);
     unsigned allowed = 0;
     for (std::uint32_t number = 0; number < 600; ++number) {
-      const std::optional<std::uint32_t> got = verdict(program, call(number));
+      const std::optional<std::uint32_t> got = seccomp_verdict(program, call(number));
       ASSERT_TRUE(got == kAllow || got == kEperm || got == kEnosys) << number;
       allowed += got == kAllow ? 1 : 0;
     }
     EXPECT_EQ(allowed, kManyNames.size()) << more;
-    EXPECT_EQ(verdict(program, call(SYS_openat)), kAllow);
-    EXPECT_EQ(verdict(program, call(SYS_mount)), kEperm);
-    EXPECT_EQ(verdict(program, call(1000)), kEnosys);
+    EXPECT_EQ(seccomp_verdict(program, call(SYS_openat)), kAllow);
+    EXPECT_EQ(seccomp_verdict(program, call(SYS_mount)), kEperm);
+    EXPECT_EQ(seccomp_verdict(program, call(1000)), kEnosys);
   }
 }
 
@@ -163,21 +163,22 @@ TEST(Seccomp, CoversTheOtherArchitecturesOfX86) {
   constexpr std::uint32_t kRead386 = 3;
   constexpr std::uint32_t kMount386 = 21;
   const std::vector<sock_filter> only_native = compiled(profile);
-  EXPECT_EQ(verdict(only_native, call(kRead386, {}, AUDIT_ARCH_I386)), kKill);
-  EXPECT_EQ(verdict(only_native, call(kX32 + SYS_read)), kKill);
+  EXPECT_EQ(seccomp_verdict(only_native, call(kRead386, {}, AUDIT_ARCH_I386)), kKill);
+  EXPECT_EQ(seccomp_verdict(only_native, call(kX32 + SYS_read)), kKill);
 
   profile.architectures = {"SCMP_ARCH_X86", "SCMP_ARCH_X32"};
   const std::vector<sock_filter> all = compiled(profile);
-  EXPECT_EQ(verdict(all, call(SYS_read)), kAllow);
-  EXPECT_EQ(verdict(all, call(kRead386, {}, AUDIT_ARCH_I386)), kAllow);
-  EXPECT_EQ(verdict(all, call(kMount386, {}, AUDIT_ARCH_I386)), kEperm);
-  EXPECT_EQ(verdict(all, call(1000, {}, AUDIT_ARCH_I386)), kEnosys);
-  EXPECT_EQ(verdict(all, call(kX32 + SYS_read)), kAllow);
-  EXPECT_EQ(verdict(all, call(kX32 + SYS_mount)), kEperm);
-  EXPECT_EQ(verdict(all, call(kX32 + 460)), kEnosys) << "between x32's two rows of numbers";
-  EXPECT_EQ(verdict(all, call(kX32 + 520)), kAllow) << "execve has a number of its own there";
-  EXPECT_EQ(verdict(all, call(kX32 + 600)), kEnosys);
-  EXPECT_EQ(verdict(all, call(SYS_read, {}, AUDIT_ARCH_ARM)), kKill);
+  EXPECT_EQ(seccomp_verdict(all, call(SYS_read)), kAllow);
+  EXPECT_EQ(seccomp_verdict(all, call(kRead386, {}, AUDIT_ARCH_I386)), kAllow);
+  EXPECT_EQ(seccomp_verdict(all, call(kMount386, {}, AUDIT_ARCH_I386)), kEperm);
+  EXPECT_EQ(seccomp_verdict(all, call(1000, {}, AUDIT_ARCH_I386)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(all, call(kX32 + SYS_read)), kAllow);
+  EXPECT_EQ(seccomp_verdict(all, call(kX32 + SYS_mount)), kEperm);
+  EXPECT_EQ(seccomp_verdict(all, call(kX32 + 460)), kEnosys) << "between x32's two rows of numbers";
+  EXPECT_EQ(seccomp_verdict(all, call(kX32 + 520)), kAllow)
+      << "execve has a number of its own there";
+  EXPECT_EQ(seccomp_verdict(all, call(kX32 + 600)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(all, call(SYS_read, {}, AUDIT_ARCH_ARM)), kKill);
 }
 #endif
 
@@ -203,10 +204,12 @@ TEST(Seccomp, ComparesArgumentsIn64Bits) {
                              .args = {{.index = 1, .value = kValue, .op = test.op}}});
     const std::vector<sock_filter> program = compiled(profile);
     for (const std::uint64_t value : test.matches) {
-      EXPECT_EQ(verdict(program, call(SYS_ioctl, {9, value})), kAllow) << test.op << ' ' << value;
+      EXPECT_EQ(seccomp_verdict(program, call(SYS_ioctl, {9, value})), kAllow)
+          << test.op << ' ' << value;
     }
     for (const std::uint64_t value : test.others) {
-      EXPECT_EQ(verdict(program, call(SYS_ioctl, {9, value})), kEperm) << test.op << ' ' << value;
+      EXPECT_EQ(seccomp_verdict(program, call(SYS_ioctl, {9, value})), kEperm)
+          << test.op << ' ' << value;
     }
   }
 }
@@ -218,9 +221,9 @@ TEST(Seccomp, MaskedEqualTakesTheMaskFirst) {
        .action = "SCMP_ACT_ALLOW",
        .args = {{.index = 0, .value = 0xff00, .value_two = 0x1200, .op = "SCMP_CMP_MASKED_EQ"}}});
   const std::vector<sock_filter> program = compiled(profile);
-  EXPECT_EQ(verdict(program, call(SYS_ioctl, {0x1234})), kAllow);
-  EXPECT_EQ(verdict(program, call(SYS_ioctl, {0xf00001200})), kAllow);
-  EXPECT_EQ(verdict(program, call(SYS_ioctl, {0x1334})), kEperm);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_ioctl, {0x1234})), kAllow);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_ioctl, {0xf00001200})), kAllow);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_ioctl, {0x1334})), kEperm);
 }
 
 TEST(Seccomp, ConditionsOnOneArgumentAreAlternativesOnSeveralAllMustHold) {
@@ -234,12 +237,12 @@ TEST(Seccomp, ConditionsOnOneArgumentAreAlternativesOnSeveralAllMustHold) {
                            .args = {{.index = 0, .value = 1, .op = "SCMP_CMP_EQ"},
                                     {.index = 5, .value = 2, .op = "SCMP_CMP_EQ"}}});
   const std::vector<sock_filter> program = compiled(profile);
-  EXPECT_EQ(verdict(program, call(SYS_socket, {1})), kAllow);
-  EXPECT_EQ(verdict(program, call(SYS_socket, {2})), kAllow);
-  EXPECT_EQ(verdict(program, call(SYS_socket, {3})), kEperm);
-  EXPECT_EQ(verdict(program, call(SYS_ioctl, {1, 0, 0, 0, 0, 2})), kAllow);
-  EXPECT_EQ(verdict(program, call(SYS_ioctl, {1, 0, 0, 0, 0, 3})), kEperm);
-  EXPECT_EQ(verdict(program, call(SYS_ioctl, {0, 0, 0, 0, 0, 2})), kEperm);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_socket, {1})), kAllow);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_socket, {2})), kAllow);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_socket, {3})), kEperm);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_ioctl, {1, 0, 0, 0, 0, 2})), kAllow);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_ioctl, {1, 0, 0, 0, 0, 3})), kEperm);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_ioctl, {0, 0, 0, 0, 0, 2})), kEperm);
 }
 
 TEST(Seccomp, EveryActionBecomesItsVerdict) {
@@ -257,9 +260,9 @@ TEST(Seccomp, EveryActionBecomesItsVerdict) {
                                  .listener_path = "/run/agent.sock",
                                  .rules = {{.names = {"mount"}, .action = name}}};
     const std::vector<sock_filter> program = compiled(profile);
-    EXPECT_EQ(verdict(program, call(SYS_mount)), value) << name;
-    EXPECT_EQ(verdict(program, call(SYS_read)), kAllow) << name;
-    EXPECT_EQ(verdict(program, call(1000)), kAllow) << name;
+    EXPECT_EQ(seccomp_verdict(program, call(SYS_mount)), value) << name;
+    EXPECT_EQ(seccomp_verdict(program, call(SYS_read)), kAllow) << name;
+    EXPECT_EQ(seccomp_verdict(program, call(1000)), kAllow) << name;
   }
 }
 
@@ -272,8 +275,8 @@ TEST(Seccomp, NewerSyscallsGetEnosysOnlyWhereTheDefaultDenies) {
     SeccompProfile profile = allow_list({"read", "close_range"});
     profile.default_action = name;
     const std::vector<sock_filter> program = compiled(profile);
-    EXPECT_EQ(verdict(program, call(SYS_close_range)), kAllow) << name;
-    EXPECT_EQ(verdict(program, call(SYS_close_range + 1)), value) << name;
+    EXPECT_EQ(seccomp_verdict(program, call(SYS_close_range)), kAllow) << name;
+    EXPECT_EQ(seccomp_verdict(program, call(SYS_close_range + 1)), value) << name;
   }
 }
 
@@ -283,23 +286,24 @@ TEST(Seccomp, ARuleThatRepeatsTheDefaultIsSkippedButItsNamesAreKnown) {
   profile.rules.push_back({.names = {"openat2"}, .action = "SCMP_ACT_ERRNO", .errno_ret = EACCES});
   profile.rules.push_back({.names = {"mount"}, .action = "SCMP_ACT_ERRNO", .errno_ret = EIO});
   const std::vector<sock_filter> program = compiled(profile);
-  EXPECT_EQ(verdict(program, call(SYS_openat2)), SECCOMP_RET_ERRNO | EACCES);
-  EXPECT_EQ(verdict(program, call(SYS_openat2 - 1)), SECCOMP_RET_ERRNO | EACCES);
-  EXPECT_EQ(verdict(program, call(SYS_openat2 + 10)), kEnosys);
-  EXPECT_EQ(verdict(program, call(SYS_mount)), SECCOMP_RET_ERRNO | EIO);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_openat2)), SECCOMP_RET_ERRNO | EACCES);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_openat2 - 1)), SECCOMP_RET_ERRNO | EACCES);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_openat2 + 10)), kEnosys);
+  EXPECT_EQ(seccomp_verdict(program, call(SYS_mount)), SECCOMP_RET_ERRNO | EIO);
 }
 
 TEST(Seccomp, AProfileWithoutRulesIsItsDefaultAction) {
   const std::vector<sock_filter> allow = compiled({.default_action = "SCMP_ACT_ALLOW"});
-  EXPECT_EQ(verdict(allow, call(SYS_read)), kAllow);
+  EXPECT_EQ(seccomp_verdict(allow, call(SYS_read)), kAllow);
   const std::vector<sock_filter> kill = compiled({.default_action = "SCMP_ACT_KILL_PROCESS"});
-  EXPECT_EQ(verdict(kill, call(SYS_read)), SECCOMP_RET_KILL_PROCESS);
-  EXPECT_EQ(verdict(kill, call(1000)), SECCOMP_RET_KILL_PROCESS) << "nothing known, nothing new";
+  EXPECT_EQ(seccomp_verdict(kill, call(SYS_read)), SECCOMP_RET_KILL_PROCESS);
+  EXPECT_EQ(seccomp_verdict(kill, call(1000)), SECCOMP_RET_KILL_PROCESS)
+      << "nothing known, nothing new";
 }
 
 TEST(Seccomp, UnknownSyscallNamesAreSkippedAndNoted) {
   const SeccompProfile profile = allow_list({"read", "no_such_call", "socketcall"});
-  EXPECT_EQ(verdict(compiled(profile), call(SYS_read)), kAllow);
+  EXPECT_EQ(seccomp_verdict(compiled(profile), call(SYS_read)), kAllow);
   EXPECT_THAT(check_seccomp(profile), IsEmpty());
   const std::vector<SeccompProblem> notes = seccomp_notes(profile);
   ASSERT_EQ(notes.size(), 1U);  // another architecture has socketcall
@@ -468,8 +472,8 @@ bool verdicts_are_the_same(const SeccompProfile& profile, int rounds) {
     for (const std::uint32_t number : calls.numbers()) {
       for (int round = 0; round < rounds; ++round) {
         const seccomp_data data = call(number, calls.arguments(), arch);
-        const std::optional<std::uint32_t> got = verdict(*ours, data);
-        const std::optional<std::uint32_t> wanted = verdict(*library, data);
+        const std::optional<std::uint32_t> got = seccomp_verdict(*ours, data);
+        const std::optional<std::uint32_t> wanted = seccomp_verdict(*library, data);
         if (got.has_value() && got == wanted) continue;
         ADD_FAILURE() << strf("arch %x, number %x, args %llx %llx %llx: %x instead of %x", arch,
                               number, data.args[0], data.args[1], data.args[2], got.value_or(0),

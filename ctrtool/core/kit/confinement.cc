@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <tuple>
 
+#include "ctrtool/core/kit/seccomp_verdict.h"
 #include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/landlock.h"
 
@@ -136,14 +137,6 @@ constexpr std::array kAllowed = {
     SYS_exit,
 };
 
-#if defined(__x86_64__)
-constexpr std::uint32_t kArch = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t kArch = AUDIT_ARCH_AARCH64;
-#else
-constexpr std::uint32_t kArch = 0;
-#endif
-
 // Where the verdict changes: below the first of these numbers it is no, from there on yes, from the
 // next on no, and so on. So searched the list costs a sixth of what one comparison after another
 // does, and most of that when the filter is loaded: the kernel tries it on every number then.
@@ -208,7 +201,7 @@ constexpr void add_search(Filter& out, std::size_t first, std::size_t last, std:
 constexpr Filter make_filter() {
   Filter out{};
   out[0] = load(offsetof(seccomp_data, arch));
-  out[1] = jump(BPF_JEQ, kArch, 1, 2, kNo);
+  out[1] = jump(BPF_JEQ, kNativeAuditArch, 1, 2, kNo);
   out[2] = load(offsetof(seccomp_data, nr));
   out[3] = jump(BPF_JEQ, SYS_socket, 3, 4, kHead);
   out[4] = load(offsetof(seccomp_data, args));  // the low half
@@ -231,7 +224,8 @@ Result<void> load_filter() {
 }  // namespace
 
 std::span<const sock_filter> waiting_filter() {
-  return kArch == 0 ? std::span<const sock_filter>() : std::span<const sock_filter>(kFilter);
+  return kNativeAuditArch == 0 ? std::span<const sock_filter>()
+                               : std::span<const sock_filter>(kFilter);
 }
 
 Result<void> confine_to_waiting(std::span<const std::string> directories) {

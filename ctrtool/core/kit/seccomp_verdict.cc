@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a seccomp program as the kernel would: the verdict for one system call. Only what seccomp(2)
-// allows; anything else, a jump out of the program or a missing return, is no verdict.
-#pragma once
+#include "ctrtool/core/kit/seccomp_verdict.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-
-#include <cstdint>
 #include <cstring>
-#include <optional>
-#include <vector>
 
-namespace ctr::test {
+namespace ctr {
+namespace {
 
 class BpfMachine {
  public:
@@ -111,9 +104,11 @@ class BpfMachine {
   std::uint32_t memory_[BPF_MEMWORDS]{};
 };
 
-inline std::optional<std::uint32_t> verdict(const std::vector<sock_filter>& program,
-                                            const seccomp_data& data) {
+}  // namespace
+
+std::optional<std::uint32_t> seccomp_verdict(const std::vector<sock_filter>& program,
+                                             const seccomp_data& data) {
   return BpfMachine(program, data).run();
 }
 
-}  // namespace ctr::test
+}  // namespace ctr

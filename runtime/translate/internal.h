@@ -50,6 +50,8 @@ MountPlan plan_mounts(Work& work);
 bool may_map_mounts(const Work& work);  // mount_setattr(2), MOUNT_ATTR_IDMAP
 
 void add_clone_and_namespaces(Work& work, const MountPlan& mounts);  // namespaces.cc
+bool appears_late(const Work& work);
+void add_enter_opened_pid(Work& work);  // what the child clones from now on is born there
 // What only the caller may do for a process in a user namespace of its own.
 void add_privileged_attributes(Work& work, const Process& process, const Pointer& at);
 ctr::IdMap translate_id_map(const std::vector<IdMapping>& mappings, Problems& problems,
@@ -93,7 +95,11 @@ struct ProcessPlan {
   bool appears_late = false;  // in a pid namespace of others: a clone of us, with its rights only
 };
 void add_process(Work& work, const ProcessPlan& process);
-void add_scheduling(Work& work, const ProcessPlan& process);  // scheduling.cc
+// Without a process there is a container, but nothing to start in it: the plan ends at the gate.
+void add_idle_process(Work& work);
+// scheduling.cc: the policy, set by either half; and the rest of what says where and when it runs.
+void add_scheduler(Work& work, const ProcessPlan& process, ctr::Actor actor);
+void add_scheduling(Work& work, const ProcessPlan& process);
 // Who has deadlines may fork only if the child is let off (sched(7)), and the hooks of
 // startContainer are children: what config.json says comes behind them then. It takes CAP_SYS_NICE.
 bool has_scheduler_after_hooks(const Work& work, const ProcessPlan& process);

@@ -174,8 +174,9 @@ void add_maps(Work& work) {
   work.meet(Phase::Namespaces, Point::IdsMapped);
 }
 
+// Of who goes on: one that appears late is not made yet.
 void add_init_attributes(Work& work) {
-  if (work.spec.process.has_value())
+  if (work.spec.process.has_value() && !appears_late(work))
     add_privileged_attributes(work, *work.spec.process, Pointer("/process"));
 }
 
@@ -184,20 +185,34 @@ void add_early_parent(Work& work, const MountPlan& mounts) {
                          mounts.early_parent.end());
 }
 
+std::string joined_pid(const Work& work) {
+  return find_namespace(work.spec.linux_, NamespaceType::Pid)->path;
+}
+
 bool parent_enters_pid(const Work& work) {
-  return work.joined_namespace(NamespaceType::Pid) && work.facts.privileged();
+  return work.joined_namespace(NamespaceType::Pid) && work.facts.privileged() &&
+         !appears_late(work);
+}
+
+Pointer joined_pid_at(const Work& work) {
+  return pointer_of(work.spec, NamespaceType::Pid).at("path");
 }
 
 void add_enter_pid(Work& work) {
   if (!parent_enters_pid(work)) return;
-  const Namespace* const found = find_namespace(work.spec.linux_, NamespaceType::Pid);
-  work.parent(Phase::Namespaces, ctr::EnterPidNamespace{found->path},
-              pointer_of(work.spec, NamespaceType::Pid).at("path"));
+  work.parent(Phase::Namespaces, ctr::EnterPidNamespace{joined_pid(work)}, joined_pid_at(work));
+}
+
+// While the path still means what it meant to the caller.
+void add_open_pid(Work& work) {
+  if (appears_late(work))
+    work.child(Phase::Namespaces, ctr::OpenPidNamespace{joined_pid(work)}, joined_pid_at(work));
 }
 
 // Joined by somebody without rights in our own namespace: in the child, which then clones again.
 bool child_enters_pid(const Work& work) {
-  return work.joined_namespace(NamespaceType::Pid) && !work.facts.privileged();
+  return work.joined_namespace(NamespaceType::Pid) && !work.facts.privileged() &&
+         !appears_late(work);
 }
 
 // Any but a user namespace takes CAP_SYS_ADMIN, which a user namespace gives (namespaces(7)).
@@ -214,6 +229,7 @@ void add_plain(Work& work) {
               Pointer("/linux/namespaces"));
   add_init_attributes(work);
   if (work.new_namespace(NamespaceType::User)) add_maps(work);
+  add_open_pid(work);
   add_joins(work);
   if (child_enters_pid(work)) {
     add_join(work, NamespaceType::Pid);
@@ -253,6 +269,22 @@ void add_late_user(Work& work) {
 }
 
 }  // namespace
+
+// Whoever is in the joined pid namespace sees us there, and may trace us where no user namespace is
+// between us: then we are born there when nothing of the host is left on us. Not if hooks are to
+// know the container's process before its root is changed, for its number must stay; and not if the
+// cgroup has no room for the two that we are for a moment.
+bool appears_late(const Work& work) {
+  const std::optional<Resources>& resources = work.spec.linux_.resources;
+  const bool alone =
+      resources.has_value() && resources->pids.has_value() && resources->pids->limit == 1;
+  return work.joined_namespace(NamespaceType::Pid) && !work.in_user_namespace() &&
+         !has_runtime_hooks(work.spec) && work.spec.hooks.createContainer.empty() && !alone;
+}
+
+void add_enter_opened_pid(Work& work) {
+  work.child(Phase::Process, ctr::EnterPidNamespace{joined_pid(work)}, joined_pid_at(work));
+}
 
 void add_privileged_attributes(Work& work, const Process& process, const Pointer& at) {
   if (process.oomScoreAdj.has_value())

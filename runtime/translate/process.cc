@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -195,27 +196,65 @@ bool has_filter(const Work& work) {
   return work.spec.linux_.seccomp.has_value() || work.spec.annotations.contains(kRawFilter);
 }
 
-// The filter is the last thing. Without no_new_privs loading it needs CAP_SYS_ADMIN, which the
-// container may not have, as a deadline behind the hooks needs CAP_SYS_NICE: we keep them for
-// ourselves until execve, where what a process gets follows from its bounding, inheritable and
-// ambient sets alone (capabilities(7)).
-ctr::CapSets until_execve(const Work& work, const ProcessPlan& plan, ctr::CapSets caps) {
-  const auto keep = [&caps](int cap) {
-    caps.permitted.add(cap);
-    caps.effective.add(cap);
-  };
-  if (!plan.process.noNewPrivileges && has_filter(work)) keep(CAP_SYS_ADMIN);
-  if (has_scheduler_after_hooks(work, plan)) keep(CAP_SYS_NICE);
+ctr::CapSets and_kept(ctr::CapSets caps, int cap) {
+  caps.permitted.add(cap);
+  caps.effective.add(cap);
   return caps;
 }
 
-// Whoever is inside and may trace finds nothing to gain in us.
-void add_late_appearance(Work& work, const ProcessPlan& plan, const ctr::CapSets& caps) {
+// A deadline behind the hooks needs CAP_SYS_NICE, which the container may not have: we keep it for
+// ourselves until execve, where what a process gets follows from its bounding, inheritable and
+// ambient sets alone (capabilities(7)).
+ctr::CapSets until_scheduled(const Work& work, const ProcessPlan& plan, const ctr::CapSets& caps) {
+  return has_scheduler_after_hooks(work, plan) ? and_kept(caps, CAP_SYS_NICE) : caps;
+}
+
+// The filter is the last thing, and without no_new_privs loading it needs CAP_SYS_ADMIN: as above.
+ctr::CapSets until_execve(const Work& work, const ProcessPlan& plan, const ctr::CapSets& caps) {
+  const ctr::CapSets kept = until_scheduled(work, plan, caps);
+  const bool loads = !plan.process.noNewPrivileges && has_filter(work);
+  return loads ? and_kept(kept, CAP_SYS_ADMIN) : kept;
+}
+
+// Loading it before the start takes no capability that others could find in us. A filter that asks
+// an agent waits for its turn: the agent is to be told the pid.
+bool may_confine_early(const Work& work, const ProcessPlan& plan) {
+  if (plan.process.noNewPrivileges || !has_filter(work)) return false;
+  const std::optional<Seccomp>& seccomp = work.spec.linux_.seccomp;
+  return !seccomp.has_value() ||
+         std::none_of(seccomp->syscalls.begin(), seccomp->syscalls.end(),
+                      [](const SyscallRule& rule) { return rule.action == "SCMP_ACT_NOTIFY"; });
+}
+
+// What a clone has not from us comes after it: the score, groups and a policy by the parent, and
+// the session.
+void add_clone_that_is_seen(Work& work, const ProcessPlan& plan) {
+  work.plan.add(Phase::Process, ctr::Actor::Both, ctr::CloneAgain{.lends_memory = !plan.is_init});
+  add_privileged_attributes(work, plan.process, plan.at);
+  if (plan.is_init) add_rdt(work);
+  add_scheduler(work, plan, ctr::Actor::Parent);
+  work.child(Phase::Process, ctr::NewSession{});
+  if (plan.process.terminal)
+    work.child(Phase::Process, ctr::ControlTerminal{}, plan.at.at("terminal"));
+}
+
+// Whoever is inside and may trace finds nothing to gain in us. Answers as add_seccomp_compile().
+std::optional<unsigned> add_late_appearance(Work& work, const ProcessPlan& plan,
+                                            const ctr::CapSets& caps) {
+  work.child(Phase::Process, ctr::WipeEnvironment{});
+  if (may_confine_early(work, plan)) {
+    const std::optional<unsigned> flags = add_seccomp_compile(work);
+    work.child(Phase::Process,
+               ctr::ConfineEarly{flags.value_or(0), until_scheduled(work, plan, caps),
+                                 until_execve(work, plan, caps)},
+               Pointer("/linux/seccomp"));
+    add_clone_that_is_seen(work, plan);
+    return flags;
+  }
   work.child(Phase::Process, ctr::SetCapabilities{until_execve(work, plan, caps)},
              plan.at.at("capabilities"));
-  work.plan.add(Phase::Process, ctr::Actor::Both, ctr::CloneAgain{.lends_memory = true});
-  add_privileged_attributes(work, plan.process, plan.at);
-  work.child(Phase::Process, ctr::NewSession{});
+  add_clone_that_is_seen(work, plan);
+  return add_seccomp_compile(work);
 }
 
 void add_confinement(Work& work, const ProcessPlan& plan, const ctr::CapSets& caps,
@@ -230,6 +269,20 @@ void add_confinement(Work& work, const ProcessPlan& plan, const ctr::CapSets& ca
 
 }  // namespace
 
+void add_idle_process(Work& work) {
+  if (appears_late(work)) {
+    add_enter_opened_pid(work);
+    work.child(Phase::Process, ctr::WipeEnvironment{});
+    work.child(Phase::Process, ctr::SetCapabilities{});
+    work.plan.add(Phase::Process, ctr::Actor::Both, ctr::CloneAgain{});
+    add_rdt(work);
+  }
+  work.child(Phase::Process, ctr::NewSession{});
+  work.meet(Phase::Process, Point::Ready);
+  if (!delegated_cgroup(work).empty()) work.parent(Phase::Process, ctr::PassOnControllers{});
+  work.child(Phase::Start, ctr::WaitForStart{});
+}
+
 void add_process(Work& work, const ProcessPlan& plan) {
   const Process& process = plan.process;
   refuse_annotations(work);
@@ -238,7 +291,10 @@ void add_process(Work& work, const ProcessPlan& plan) {
   const Limits limits = translate_rlimits(process, work.problems, plan.at.at("rlimits"));
   work.plan.program = {process.args, environment(process, work.options.extra_env)};
 
-  if (plan.is_init && !process.terminal) work.child(Phase::Process, ctr::NewSession{});
+  if (plan.is_init && plan.appears_late) add_enter_opened_pid(work);
+  if (plan.is_init && !plan.appears_late && !process.terminal)
+    work.child(Phase::Process, ctr::NewSession{});
+  if (!plan.appears_late) add_scheduler(work, plan, ctr::Actor::Child);
   add_scheduling(work, plan);
   if (!plan.keyring.empty()) work.child(Phase::Process, ctr::JoinSessionKeyring{plan.keyring});
   if (!process.terminal)
@@ -253,8 +309,8 @@ void add_process(Work& work, const ProcessPlan& plan) {
   if (!has_variable(work.plan.program.env, "HOME"))
     work.child(Phase::Process, ctr::SetHome{process.user.uid});
   work.child(Phase::Process, ctr::FindProgram{}, plan.at.at("args"));
-  if (plan.appears_late) add_late_appearance(work, plan, caps);
-  const std::optional<unsigned> seccomp_flags = add_seccomp_compile(work);
+  const std::optional<unsigned> seccomp_flags =
+      plan.appears_late ? add_late_appearance(work, plan, caps) : add_seccomp_compile(work);
   work.meet(Phase::Process, Point::Ready);
   if (plan.is_init && !delegated_cgroup(work).empty())
     work.parent(Phase::Process, ctr::PassOnControllers{});

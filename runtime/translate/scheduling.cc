@@ -159,14 +159,16 @@ void add_scheduler_after_hooks(Work& work, const ProcessPlan& plan) {
     work.child(Phase::Start, translate_scheduler(*plan.process.scheduler), plan.at.at("scheduler"));
 }
 
+void add_scheduler(Work& work, const ProcessPlan& plan, ctr::Actor actor) {
+  if (!plan.process.scheduler.has_value()) return;
+  ctr::SetScheduler op = translate_scheduler(*plan.process.scheduler);
+  if (has_scheduler_after_hooks(work, plan)) op.attr.flags |= kResetOnFork;
+  work.plan.add(Phase::Process, actor, op, plan.at.at("scheduler").str());
+}
+
 void add_scheduling(Work& work, const ProcessPlan& plan) {
   const Process& process = plan.process;
   const Linux& config = work.spec.linux_;
-  if (process.scheduler.has_value()) {
-    ctr::SetScheduler op = translate_scheduler(*process.scheduler);
-    if (has_scheduler_after_hooks(work, plan)) op.attr.flags |= kResetOnFork;
-    work.child(Phase::Process, op, plan.at.at("scheduler"));
-  }
   if (process.ioPriority.has_value()) {
     constexpr int kClassShift = 13;
     const int value =

@@ -116,6 +116,7 @@ void add_terminal(Work& work) {
   const Process& process = *work.spec.process;
   ctr::OpenTerminal op;
   op.uid = process.user.uid;
+  op.controls = !appears_late(work);
   if (process.consoleSize.has_value()) {
     op.rows = process.consoleSize->height;
     op.columns = process.consoleSize->width;
@@ -183,14 +184,6 @@ void add_bare_root(Work& work) {
   add_init_labels(work);
   work.child(Phase::Pivot, ctr::ChangeRoot{absolute(work.spec.root.path, work.options.bundle)},
              Pointer("/root/path"));
-}
-
-// Without a process there is a container, but nothing to start in it: the plan ends at the gate.
-void add_idle_process(Work& work) {
-  work.child(Phase::Process, ctr::NewSession{});
-  work.meet(Phase::Process, Point::Ready);
-  if (!delegated_cgroup(work).empty()) work.parent(Phase::Process, ctr::PassOnControllers{});
-  work.child(Phase::Start, ctr::WaitForStart{});
 }
 
 // Since version 1.3 of the specification. Engines that write older ones mean no limit by 0
@@ -293,7 +286,8 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
   add_names(work);
   check_runc_state(work);
   add_cgroup_limits(work);
-  add_rdt(work);
+  const bool late = appears_late(work);
+  if (!late) add_rdt(work);
   if (may_mount) {
     add_root(work, mounts, mode);
     add_identity(work);
@@ -301,7 +295,7 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
     add_tree(work, mounts);
     add_working_directory(work);
     if (spec.process.has_value() && spec.process->terminal) {
-      work.child(Phase::Tree, ctr::NewSession{});
+      if (!late) work.child(Phase::Tree, ctr::NewSession{});
       add_terminal(work);
     }
     add_create_hooks(work);
@@ -314,7 +308,7 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
   if (spec.process.has_value()) {
     const std::string keyring =
         options.no_new_keyring ? std::string() : std::string("_ses.") + options.id;
-    add_process(work, {*spec.process, Pointer("/process"), true, keyring});
+    add_process(work, {*spec.process, Pointer("/process"), true, keyring, late});
   } else {
     add_idle_process(work);
   }
@@ -348,11 +342,9 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   const bool seen_at_birth =
       joins_pid && (target.namespaces & CLONE_NEWUSER) != 0 && facts.privileged();
   const bool seen_late = joins_pid && !seen_at_birth;
-  // Where they may trace, without the capabilities that they lack. A terminal needs its session,
-  // and a scheduling policy need not pass to a clone: then that comes before.
+  // Where they may trace, without the capabilities that they lack.
   const bool may_be_traced = (target.namespaces & CLONE_NEWUSER) == 0;
-  const bool seen_last =
-      seen_late && may_be_traced && !process.terminal && !process.scheduler.has_value();
+  const bool seen_last = seen_late && may_be_traced;
   if (seen_at_birth) work.parent(Phase::Namespaces, ctr::EnterPidNamespace{});
   work.parent(Phase::Namespaces, ctr::Clone{0});
   add_initial_affinity(work, process, Pointer());
@@ -374,7 +366,7 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   if ((target.namespaces & CLONE_NEWUSER) != 0) add_identity(work);
   if (!seen_last) work.child(Phase::Process, ctr::NewSession{});
   if (process.terminal) {
-    ctr::OpenTerminal op{.uid = process.user.uid, .on_console = false};
+    ctr::OpenTerminal op{.uid = process.user.uid, .on_console = false, .controls = !seen_last};
     if (process.consoleSize.has_value()) {
       op.rows = process.consoleSize->height;
       op.columns = process.consoleSize->width;

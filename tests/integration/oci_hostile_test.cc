@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <optional>
+
 #include "ctrtool/core/base/strf.h"
 #include "tests/support/console.h"
 #include "tests/support/paths.h"
@@ -191,37 +193,134 @@ OCI_TEST(DeniedCalls, AreDoneWithoutOrFailCleanly) {
 bool may_be_seen(const std::string& target) {
   for (const char* harmless : {"socket:", "pipe:", "anon_inode:", "pidfd:", "/memfd:", "/dev/null"})
     if (target.starts_with(harmless)) return true;
-  return target.ends_with("/tasks");
+  // The terminal that is its own, and we have another under that name.
+  return target.ends_with("/tasks") || target.starts_with("/dev/pts/");
+}
+
+void give_capabilities(Bundle& bundle) {
+  for (const char* set : {"bounding", "effective", "permitted"})
+    bundle.set(std::string("/process/capabilities/") + set, R"(["CAP_SYS_PTRACE","CAP_KILL"])");
+}
+
+// In the way that takes CAP_SYS_ADMIN.
+void load_filter(Bundle& bundle, const char* filter) {
+  bundle.set("/process/noNewPrivileges", "false").set("/linux/seccomp", filter);
+}
+
+// A container whose program may trace, and looks at whoever appears beside it.
+class Spy {
+ public:
+  explicit Spy(const char* filter = nullptr) {
+    write_file(secret_, "secret");
+    if (filter != nullptr) load_filter(bundle_, filter);
+    give_capabilities(bundle_);
+    bundle_.args({"/bin/guest", "spy", secret_});
+    running_.emplace(runtime_command({"run", "--bundle", bundle_.path(), bundle_.id()}));
+    EXPECT_TRUE(eventually([&] { return contains(running_->out(), "ready"); }, 20000))
+        << running_->err();
+    EXPECT_EQ(::setenv("ONLY_ON_THE_HOST", "secret", 1), 0);
+  }
+  const std::string& id() const { return bundle_.id(); }
+
+  // How many are seen depends on who runs when: does so again until there is one.
+  template <typename Join>
+  void until_seen(Join join) {
+    for (int i = 0; i < 2000 && !contains(running_->out(), "seen"); ++i) join();
+  }
+
+  // To whom nothing of the host may have been shown; how many of the `joined` were seen is told.
+  void expect_nothing_seen(int joined) {
+    EXPECT_STATUS(runtime({"kill", id(), "TERM"}), 0);
+    const Outcome outcome = running_->wait();
+    ASSERT_STATUS(outcome, 0);
+    const Report spied(outcome.out);
+    ::printf(
+        "%d joined: %s seen on their way in %s looks, %s of them stopped, %s with their program\n",
+        joined, spied["spied.joining"].c_str(), spied["spied.looks"].c_str(),
+        spied["spied.held"].c_str(), spied["spied.programs"].c_str());
+    EXPECT_NE(spied["spied.joining"], "0") << "nobody was seen: this proves nothing";
+    EXPECT_EQ(spied["spied.root"], "0");
+    EXPECT_EQ(spied["spied.cwd"], "0");
+    EXPECT_EQ(spied["spied.strong"], "0") << "it has capabilities that the container has not";
+    EXPECT_EQ(spied["spied.environ"], "0");
+    EXPECT_NE(spied["spied.exes"], "0") << "nobody's binary was opened: this proves nothing";
+    EXPECT_EQ(spied["spied.writable"], "0") << "our binary could be overwritten";
+    EXPECT_TRUE(read_file(runtime_path()) == binary_) << "our binary was overwritten";
+    for (const std::string& target : spied.all("spied.fd"))
+      EXPECT_TRUE(may_be_seen(target)) << target;
+  }
+
+ private:
+  const std::string binary_ = read_file(runtime_path());
+  const std::string secret_ = "/tmp/only-on-the-host";
+  Bundle bundle_;
+  std::optional<Running> running_;
+};
+
+// Like most that engines make: it lets the runtime's last calls pass.
+constexpr const char* kUsualFilter =
+    R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["swapon","clone3"],
+        "action":"SCMP_ACT_ERRNO","errnoRet":38}]})";
+constexpr const char* kPolicy =
+    R"({"policy":"SCHED_BATCH","nice":3,"flags":["SCHED_FLAG_RESET_ON_FORK"]})";
+
+int joins_of_each() { return ::getenv("OCICTR_TEST_LONG") != nullptr ? 500 : 10; }
+
+// So often, with a terminal and without.
+void exec_into(const std::string& id, const std::vector<std::string>& program) {
+  for (int i = 0; i < joins_of_each(); ++i) {
+    std::vector<std::string> words{"exec", id};
+    words.insert(words.end(), program.begin(), program.end());
+    ASSERT_STATUS(runtime(words), 7);
+    const ConsoleSocket console(ctr::strf("/tmp/console-%d", i));
+    words.insert(words.begin() + 1, {"--detach", "--tty", "--console-socket", console.path()});
+    ASSERT_STATUS(runtime(words), 0);
+  }
 }
 
 OCI_TEST(HostileJoin, NothingOfTheHostIsInSight) {
-  const bool is_long = ::getenv("OCICTR_TEST_LONG") != nullptr;
-  const std::string secret = "/tmp/only-on-the-host";
-  write_file(secret, "secret");
-  Bundle bundle;
-  for (const char* set : {"bounding", "effective", "permitted"})
-    bundle.set(std::string("/process/capabilities/") + set, R"(["CAP_SYS_PTRACE","CAP_KILL"])");
-  bundle.args({"/bin/guest", "spy", secret});
-  Running spy(runtime_command({"run", "--bundle", bundle.path(), bundle.id()}));
-  ASSERT_TRUE(eventually([&] { return contains(spy.out(), "ready"); }, 20000)) << spy.err();
+  Spy spy;
+  exec_into(spy.id(), {"/bin/guest", "exit", "7"});
+  TempDir dir;
+  const std::string process = dir / "process.json";
+  write_file(process, R"({"user":{"uid":0,"gid":0},"cwd":"/","env":["PATH=/bin"],"scheduler":)" +
+                          std::string(kPolicy) + R"(,"args":["/bin/guest","exit","7"]})");
+  for (int i = 0; i < joins_of_each(); ++i)
+    ASSERT_STATUS(runtime({"exec", "--process", process, spy.id()}), 7);
+  spy.until_seen([&] { runtime({"exec", spy.id(), "/bin/guest", "exit", "7"}); });
+  spy.expect_nothing_seen(3 * joins_of_each());
+}
 
-  // How many are seen depends on who runs when; of so many some are.
-  const int enough = is_long ? 2000 : 40;
-  for (int i = 0; i < enough; ++i)
-    ASSERT_STATUS(runtime({"exec", bundle.id(), "/bin/guest", "exit", "0"}), 0);
-  EXPECT_STATUS(runtime({"kill", bundle.id(), "TERM"}), 0);
-  const Outcome outcome = spy.wait();
-  ASSERT_STATUS(outcome, 0);
-  const Report spied(outcome.out);
-  ::printf("%d joined: %s seen on their way in %s looks, %s with their program\n", enough,
-           spied["spied.joining"].c_str(), spied["spied.looks"].c_str(),
-           spied["spied.programs"].c_str());
-  EXPECT_NE(spied["spied.joining"], "0") << "nobody was seen: this proves nothing";
-  EXPECT_EQ(spied["spied.root"], "0");
-  EXPECT_EQ(spied["spied.cwd"], "0");
-  EXPECT_EQ(spied["spied.strong"], "0") << "it has capabilities that the container has not";
-  for (const std::string& target : spied.all("spied.fd"))
-    EXPECT_TRUE(may_be_seen(target)) << target;
+OCI_TEST(HostileJoin, NorWithAFilter) {
+  Spy spy(kUsualFilter);
+  exec_into(spy.id(), {"/bin/guest", "exit", "7"});
+  spy.until_seen([&] { runtime({"exec", spy.id(), "/bin/guest", "exit", "7"}); });
+  spy.expect_nothing_seen(2 * joins_of_each());
+}
+
+// The same of containers that join the other's pid namespace by its path: plain, with a terminal,
+// a policy, a filter.
+OCI_TEST(HostileJoin, NorOfAContainerThatJoinsThePidNamespace) {
+  Spy spy;
+  Bundle bundle;
+  give_capabilities(bundle);
+  bundle.args({"/bin/guest", "exit", "7"});
+  bundle.set("/linux/namespaces/0/path",
+             json_string(ctr::strf("/proc/%d/ns/pid", pid_of(spy.id()))));
+  for (int i = 0; i < joins_of_each(); ++i) ASSERT_STATUS(run_bundle(bundle), 7);
+  bundle.set("/process/terminal", "true");
+  for (int i = 0; i < joins_of_each(); ++i) {
+    const ConsoleSocket console(ctr::strf("/tmp/console-%d", i));
+    ASSERT_STATUS(create_bundle(bundle, {"--console-socket", console.path()}), 0);
+    ASSERT_STATUS(runtime({"start", bundle.id()}), 0);
+    ASSERT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+  }
+  bundle.set("/process/terminal", "false").set("/process/scheduler", kPolicy);
+  for (int i = 0; i < joins_of_each(); ++i) ASSERT_STATUS(run_bundle(bundle), 7);
+  load_filter(bundle, kUsualFilter);
+  for (int i = 0; i < joins_of_each(); ++i) ASSERT_STATUS(run_bundle(bundle), 7);
+  spy.until_seen([&] { run_bundle(bundle); });
+  spy.expect_nothing_seen(4 * joins_of_each());
 }
 
 // --- SEC-09, SEC-43: what a mount needs is exchanged while it is made ----------------------------

@@ -10,6 +10,9 @@
 //   guest swap ONE OTHER    exchanges the two files again and again, until SIGTERM
 //   guest writable DIR...   opens every file below for writing, writes nothing, tells which it may
 //   guest without LOW HIGH PROGRAM WORD...   where system calls LOW to HIGH do not exist
+//   guest unknown CALL ARGUMENT MASK VALUE ERRNO PROGRAM WORD...   where CALL answers ERRNO if
+//   those
+//       bits of that argument (from 0) are VALUE
 //   guest notify TEXT...    one datagram each to $NOTIFY_SOCKET; then ends, or holds after "hold"
 #include <dirent.h>
 #include <errno.h>
@@ -28,6 +31,7 @@
 #include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -336,7 +340,20 @@ struct Spied {
   unsigned root;      // of those, with PATH in their root
   unsigned cwd;       // or below their working directory
   unsigned strong;    // with capabilities that we do not have
+  unsigned environ;   // with a variable of the host's
+  unsigned held;      // stopped by us, and looked at as long as we liked
+  unsigned exes;      // their program, opened while it ran
+  unsigned writable;  // and for writing, then or later
   unsigned looks;
+  bool told;  // that there was one
+};
+
+// What one of them lets be seen.
+struct Sight {
+  bool root;
+  bool cwd;
+  bool strong;
+  bool environ;
 };
 
 // The permitted set, in hexadecimal; of nobody who is there to be looked at: 0.
@@ -403,24 +420,72 @@ void spy_descriptors(int process) {
   closedir(dir);
 }
 
-// Looks at one process for as long as it is joining.
-void spy_on(int process, const char* path, Spied* spied) {
-  bool root = false;
-  bool cwd = false;
-  bool strong = false;
-  bool joined = false;
+bool has_environment_of_the_host(int process) {
+  const int file = openat(process, "environ", O_RDONLY | O_CLOEXEC);
+  char text[4096] = {};
+  const ssize_t size = file < 0 ? 0 : read(file, text, sizeof text - 1);
+  if (file >= 0) close(file);
+  return size > 0 && memmem(text, static_cast<size_t>(size), "ONLY_ON_THE_HOST", 16) != nullptr;
+}
+
+void look_at(int process, const char* path, Sight* sight) {
+  sight->strong = sight->strong || has_more_than_we(process);
+  sight->root = sight->root || has_file(process, "root", path);
+  sight->cwd = sight->cwd || has_file(process, "cwd", path);
+  sight->environ = sight->environ || has_environment_of_the_host(process);
+  spy_descriptors(process);
+}
+
+// As a debugger: nothing that it shows can be gone before we see it.
+bool hold(int process, pid_t pid, const char* path, Sight* sight) {
+  if (ptrace(PTRACE_SEIZE, pid, 0, 0) != 0) return false;
+  int status = 0;
+  const bool stopped = ptrace(PTRACE_INTERRUPT, pid, 0, 0) == 0 &&
+                       waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status);
+  const bool held = stopped && is_joining(process);
+  if (held) look_at(process, path, sight);
+  if (stopped) ptrace(PTRACE_DETACH, pid, 0, 0);
+  return held;
+}
+
+bool opens(const char* path, int flags) {
+  const int file = open(path, flags | O_CLOEXEC);
+  if (file >= 0) close(file);
+  return file >= 0;
+}
+
+// Once nobody runs it any more, its writers need not fear ETXTBSY (CVE-2019-5736).
+bool is_writable_now(int exe) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", exe);
+  return exe >= 0 && opens(path, O_WRONLY);
+}
+
+// Looks at one process for as long as it is joining; at every other one as a debugger first.
+void spy_on(int process, pid_t pid, const char* path, Spied* spied) {
+  Sight sight{};
+  const int exe = is_joining(process) ? openat(process, "exe", O_RDONLY | O_CLOEXEC) : -1;
+  bool joined = pid % 2 != 0 && hold(process, pid, path, &sight);
+  spied->held += joined;
   for (; is_joining(process); joined = true) {
     ++spied->looks;
-    strong = strong || has_more_than_we(process);
-    root = root || has_file(process, "root", path);
-    cwd = cwd || has_file(process, "cwd", path);
-    spy_descriptors(process);
+    look_at(process, path, &sight);
+    if (is_writable_now(exe)) ++spied->writable;
   }
+  spied->exes += exe >= 0;
+  spied->writable += is_writable_now(exe);
+  if (exe >= 0 && joined && !spied->told) {
+    spied->told = true;
+    printf("seen\n");
+    fflush(stdout);
+  }
+  if (exe >= 0) close(exe);
   spied->joining += joined;
   spied->programs += !joined;
-  spied->root += root;
-  spied->cwd += cwd;
-  spied->strong += strong;
+  spied->root += sight.root;
+  spied->cwd += sight.cwd;
+  spied->strong += sight.strong;
+  spied->environ += sight.environ;
 }
 
 // Of our pid namespace: the last word of /proc/loadavg.
@@ -445,13 +510,15 @@ int spy(const char* path) {
       snprintf(name, sizeof name, "/proc/%d", ++last);
       const int process = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
       if (process < 0) continue;  // gone already
-      spy_on(process, path, &spied);
+      spy_on(process, last, path, &spied);
       close(process);
     }
   }
   printf("spied.programs %u\nspied.joining %u\nspied.looks %u\nspied.root %u\nspied.cwd %u\n",
          spied.programs, spied.joining, spied.looks, spied.root, spied.cwd);
-  printf("spied.strong %u\n", spied.strong);
+  printf("spied.strong %u\nspied.environ %u\nspied.held %u\n", spied.strong, spied.environ,
+         spied.held);
+  printf("spied.exes %u\nspied.writable %u\n", spied.exes, spied.writable);
   return 0;
 }
 
@@ -494,6 +561,13 @@ int writable(int count, char** directories) {
   return 0;
 }
 
+int under_filter(const sock_filter* program, unsigned short length, char** words) {
+  const sock_fprog filter = {length, const_cast<sock_filter*>(program)};
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0) execvp(words[0], words);
+  fprintf(stderr, "guest: filter: %s\n", strerror(errno));
+  return 127;
+}
+
 // As a kernel that is older than they are would answer.
 int without(char** words) {
   const sock_filter program[] = {
@@ -502,10 +576,22 @@ int without(char** words) {
       BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, static_cast<unsigned>(atoi(words[1])), 1, 0),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-  const sock_fprog filter = {sizeof program / sizeof *program, const_cast<sock_filter*>(program)};
-  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0) execvp(words[2], words + 2);
-  fprintf(stderr, "guest: without: %s\n", strerror(errno));
-  return 127;
+  return under_filter(program, sizeof program / sizeof *program, words + 2);
+}
+
+// The same for one flag or command of a call.
+int unknown(char** words) {
+  const auto number = [&](int i) { return static_cast<unsigned>(strtoul(words[i], nullptr, 0)); };
+  const auto argument =
+      static_cast<unsigned>(offsetof(seccomp_data, args) + number(1) * sizeof(__u64));
+  const sock_filter program[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number(0), 0, 4),
+                                 BPF_STMT(BPF_LD | BPF_W | BPF_ABS, argument),
+                                 BPF_STMT(BPF_ALU | BPF_AND | BPF_K, number(2)),
+                                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number(3), 0, 1),
+                                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | number(4)),
+                                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  return under_filter(program, sizeof program / sizeof *program, words + 5);
 }
 
 int notify(int count, char** texts) {
@@ -543,6 +629,7 @@ int main(int argc, char** argv) {
   if (strcmp(what, "swap") == 0 && argc > 3) return swap(argv[2], argv[3]);
   if (strcmp(what, "writable") == 0) return writable(argc - 2, argv + 2);
   if (strcmp(what, "without") == 0 && argc > 4) return without(argv + 2);
+  if (strcmp(what, "unknown") == 0 && argc > 7) return unknown(argv + 2);
   if (strcmp(what, "notify") == 0) return notify(argc - 2, argv + 2);
   fprintf(stderr, "guest: unknown word %s\n", what);
   return 2;

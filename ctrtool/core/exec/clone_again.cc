@@ -30,11 +30,18 @@ int go_on(void* argument) {
   child_go_on(self.ctx, self.next, told);
 }
 
+// The filter of a container, if we have it already, may not know the newer call.
+Result<sys::Cloned> clone_for_parent() {
+  Result<sys::Cloned> again = sys::clone3(CLONE_PARENT, kNoFd);
+  return again.ok() || again.error().code != ENOSYS ? std::move(again) : sys::clone(CLONE_PARENT);
+}
+
 }  // namespace
 
 Result<void> run(const CloneAgain&, Context& ctx) {
+  TRY(sys::prctl_set_dumpable(sys::Switch::Off));  // a change of IDs may have undone it
   sys::Pipe told = TRY(sys::pipe());
-  sys::Cloned again = TRY(sys::clone3(CLONE_PARENT, kNoFd));
+  sys::Cloned again = TRY(clone_for_parent());
   if (again.pid == 0) {
     // What we say must not overtake the message below; its sender's end is its word.
     told.write.reset();
@@ -56,6 +63,8 @@ Error clone_lending_memory(Context& ctx, std::size_t next) {
   const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
   // NOLINTNEXTLINE(performance-no-int-to-ptr): a place in our own stack
   void* const below = reinterpret_cast<void*>((here - kForOurFrames) & ~(kAlignment - 1));
+  const Result<void> hidden = sys::prctl_set_dumpable(sys::Switch::Off);  // as above
+  if (!hidden.ok()) return hidden.error();
   Successor successor{ctx, next, 0};
   const int made =
       ::clone(go_on, below, CLONE_VM | CLONE_VFORK | CLONE_PARENT | CLONE_PARENT_SETTID, &successor,

@@ -52,7 +52,9 @@ struct Context {
   // Child.
   bool setgroups_denied = false;       // in the joined user namespace, by whoever made it
   UniqueFd proc;                       // the host's /proc, seen to be a procfs
+  UniqueFd pid_namespace;              // that CloneAgain is to be born into
   UniqueFd root;                       // the container's root mount
+  bool confined = false;               // by the filter, before its turn
   UniqueFd seccomp_listener;           // until execve
   UniqueFd late_cgroup;                // `tasks` of the memory hierarchy, written last; on v2 the
                                        // processes of a cgroup made for the program
@@ -83,6 +85,7 @@ struct Context {
 // One step. The error names neither phase nor pointer; the loops add them.
 Result<void> run(const Meet& op, Context& ctx);
 Result<void> run(const EnterPidNamespace& op, Context& ctx);
+Result<void> run(const OpenPidNamespace& op, Context& ctx);
 Result<void> run(const Clone& op, Context& ctx);
 Result<void> run(const MapIds& op, Context& ctx);
 Result<void> run(const JoinNamespace& op, Context& ctx);
@@ -138,6 +141,8 @@ Result<void> run(const WriteSysctl& op, Context& ctx);
 Result<void> run(const PivotRoot& op, Context& ctx);
 Result<void> run(const ChangeRoot& op, Context& ctx);
 Result<void> run(const OpenTerminal& op, Context& ctx);
+Result<void> run(const ControlTerminal& op, Context& ctx);
+Result<void> run(const WipeEnvironment& op, Context& ctx);
 Result<void> run(const NewSession& op, Context& ctx);
 Result<void> run(const TakeStdio& op, Context& ctx);
 Result<void> run(const MakeSocketPair& op, Context& ctx);
@@ -176,6 +181,7 @@ Result<void> run(const SetNoNewPrivileges& op, Context& ctx);
 Result<void> run(const CompileSeccomp& op, Context& ctx);
 Result<void> run(const LoadSeccomp& op, Context& ctx);
 Result<void> run(const ConnectSeccompAgent& op, Context& ctx);
+Result<void> run(const ConfineEarly& op, Context& ctx);
 Result<void> run(const InstallSeccomp& op, Context& ctx);
 Result<void> run(const SetCapabilities& op, Context& ctx);
 Result<void> run(const WaitForStart& op, Context& ctx);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/child.h"
@@ -127,6 +128,13 @@ Result<void> run(const NewSession&, Context&) {
   return {};
 }
 
+// In place, where the kernel shows them from; the program gets its own by execve.
+Result<void> run(const WipeEnvironment&, Context&) {
+  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry)
+    ::explicit_bzero(*entry, std::strlen(*entry));
+  return {};
+}
+
 // The terminal and /dev/null belong to others; of pipes and files of the caller, those that cannot
 // be given away stay.
 Result<void> run(const ChownStdio& op, Context&) {
@@ -146,7 +154,9 @@ Result<void> run(const ChownStdio& op, Context&) {
   return {};
 }
 
-Result<void> run(const SetScheduler& op, Context&) { return sys::sched_setattr(0, op.attr); }
+Result<void> run(const SetScheduler& op, Context& ctx) {
+  return sys::sched_setattr(ctx.in_child ? 0 : ctx.child, op.attr);
+}
 
 Result<void> run(const SetIoPriority& op, Context&) {
   constexpr int kProcess = 1;  // IOPRIO_WHO_PROCESS
@@ -191,7 +201,10 @@ Result<void> run(const RaiseRlimits& op, Context& ctx) {
     // user's limits takes CAP_SYS_RESOURCE, which root may lack.
     const sys::Rlimit now = TRY(sys::prlimit(0, wanted.resource));
     if (wanted.hard <= now.hard) continue;
-    TRY(apply_rlimit(ctx.child, RlimitSetting{wanted.resource, now.soft, wanted.hard}));
+    // Its own, of which it may have set the soft one already.
+    const Result<sys::Rlimit> its = sys::prlimit(ctx.child, wanted.resource);
+    const std::uint64_t soft = its.ok() ? its->soft : now.soft;
+    TRY(apply_rlimit(ctx.child, RlimitSetting{wanted.resource, soft, wanted.hard}));
   }
   return {};
 }
@@ -271,7 +284,9 @@ Result<void> run(const FindProgram&, Context& ctx) {
 
 Result<void> run(const SetNoNewPrivileges&, Context&) { return sys::prctl_set_no_new_privs(); }
 
-Result<void> run(const SetCapabilities& op, Context&) { return apply_caps(op.sets); }
+Result<void> run(const SetCapabilities& op, Context& ctx) {
+  return ctx.confined ? Result<void>() : apply_caps(op.sets);
+}
 
 Result<void> run(const Execute&, Context& ctx) {
   stop_ignoring(ctx.ignored_signals);

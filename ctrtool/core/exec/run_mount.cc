@@ -14,6 +14,7 @@
 #include "ctrtool/core/exec/context.h"
 #include "ctrtool/core/exec/copy_up.h"
 #include "ctrtool/core/exec/mount_attrs.h"
+#include "ctrtool/core/exec/mount_proc.h"
 #include "ctrtool/core/kit/fs_config.h"
 #include "ctrtool/core/kit/resolve.h"
 #include "ctrtool/core/kit/user_namespace.h"
@@ -142,6 +143,13 @@ Result<void> mount_fs_on(BorrowedFd target, const MountFs& op) {
                                : mount_on(target, op.source, op.type, op.flags, data_of(other));
 }
 
+Result<void> mount_fs(BorrowedFd target, const MountFs& op, const Context& ctx) {
+  if (op.type == "proc" && ctx.pid_namespace.valid())
+    return mount_proc_of(ctx.pid_namespace, target,
+                         {.source = op.source, .flags = op.flags, .data = op.data});
+  return mount_fs_on(target, op);
+}
+
 Result<UniqueFd> fs_target(BorrowedFd root, const MountFs& op) {
   Result<UniqueFd> target = ensure_in_root(root, op.at, Missing::Directory, 0755,
                                            op.real_directory ? Follow::Never : Follow::Yes);
@@ -205,42 +213,11 @@ Result<void> run(const EnterRoot& op, Context& ctx) {
 
 Result<void> run(const EnterDirectory& op, Context&) { return sys::fchdir(BorrowedFd(op.fd)); }
 
-namespace {
-
-// Only children get into another pid namespace; and from a user namespace further inside there may
-// be no way back to our own. So a child joins, and a child of it mounts.
-Result<void> mount_proc_from_inside(const MountProcOf& op, BorrowedFd target, BorrowedFd report) {
-  TRY(sys::setns(BorrowedFd(op.pid_namespace), CLONE_NEWPID));
-  const sys::Cloned inner = TRY(sys::clone3(0, kNoFd));
-  if (inner.pid != 0) {
-    TRY(sys::waitpid(inner.pid, 0));
-    return {};
-  }
-  const Result<void> mounted = mount_on(target, "proc", "proc", op.flags, op.data);
-  (void)sys::write_all(report, mounted.ok() ? "+" : encode_error(mounted.error()));
-  child_exit(0);
-}
-
-}  // namespace
-
-// A procfs shows the pid namespace of whoever mounts it.
 Result<void> run(const MountProcOf& op, Context& ctx) {
   const UniqueFd target =
       TRY(ensure_in_root(ctx.root, op.at, Missing::Directory, 0755, Follow::Never));
-  sys::Pipe report = TRY(sys::pipe());
-  const sys::Cloned child = TRY(sys::clone3(0, kNoFd));
-  if (child.pid == 0) {
-    const Result<void> done = mount_proc_from_inside(op, target, report.write);
-    if (!done.ok()) (void)sys::write_all(report.write, encode_error(done.error()));
-    child_exit(0);
-  }
-  report.write.reset();
-  const std::string wire = TRY(sys::read_all(report.read));
-  TRY(sys::waitpid(child.pid, 0));
-  if (wire == "+") return {};
-  const std::optional<Error> error = decode_error(wire);
-  if (error.has_value()) return *error;
-  return make_error(Kind::ChildDied, "whoever was to mount it is gone");
+  return mount_proc_of(BorrowedFd(op.pid_namespace), target,
+                       {.source = "proc", .flags = op.flags, .data = op.data});
 }
 
 Result<void> run(const ReturnToDirectory&, Context& ctx) {
@@ -311,7 +288,7 @@ Result<void> run(const MountFs& op, Context& ctx) {
   const UniqueFd target = TRY(fs_target(ctx.root, op));
   UniqueFd covered;
   if (op.copy_up) covered = TRY(sys::openat(target, ".", O_RDONLY | O_DIRECTORY));
-  const Result<void> mounted = mount_fs_on(target, op);
+  const Result<void> mounted = mount_fs(target, op, ctx);
   if (!mounted.ok()) {
     const bool denied = mounted.error().code == EPERM || mounted.error().code == EACCES;
     if (!denied || op.else_bind.empty()) return mounted;

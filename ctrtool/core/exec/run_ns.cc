@@ -38,10 +38,20 @@ Result<UniqueFd> open_namespace(const std::string& path, int type) {
 
 Result<void> run(const EnterPidNamespace& op, Context& ctx) {
   TRY(sys::prctl_set_dumpable(sys::Switch::Off));  // what is born there is seen at once
+  if (ctx.in_child) {
+    CTR_ASSERT(ctx.pid_namespace.valid());
+    const UniqueFd opened = std::move(ctx.pid_namespace);
+    return sys::setns(opened, CLONE_NEWPID);
+  }
   ctx.own_pid_namespace = TRY(sys::open("/proc/self/ns/pid", O_RDONLY));
   if (op.from.empty()) return sys::setns(ctx.target, CLONE_NEWPID);
   const UniqueFd fd = TRY(open_namespace(op.from, CLONE_NEWPID));
   return sys::setns(fd, CLONE_NEWPID);
+}
+
+Result<void> run(const OpenPidNamespace& op, Context& ctx) {
+  ctx.pid_namespace = TRY(open_namespace(op.from, CLONE_NEWPID));
+  return {};
 }
 
 Result<void> run(const JoinNamespace& op, Context&) {

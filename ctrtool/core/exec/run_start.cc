@@ -12,6 +12,8 @@
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/context.h"
 #include "ctrtool/core/exec/gate.h"
+#include "ctrtool/core/exec/last_calls.h"
+#include "ctrtool/core/kit/caps.h"
 #include "ctrtool/core/kit/resolve.h"
 #include "ctrtool/core/kit/seccomp.h"
 #include "ctrtool/core/kit/seccomp_cache.h"
@@ -127,9 +129,13 @@ Result<void> run(const OpenTerminal& op, Context& ctx) {
   if (op.on_console) TRY_CTX(bind_console(ctx.root, pty.peer), "console");
   TRY(send_terminal(ctx.console_socket, pty.master));
   ctx.console_socket.reset();
-  TRY(sys::set_controlling_tty(pty.peer));
+  if (op.controls) TRY(sys::set_controlling_tty(pty.peer));
   for (int fd = 0; fd <= 2; ++fd) TRY(sys::dup2(pty.peer, fd));
   return {};
+}
+
+Result<void> run(const ControlTerminal&, Context&) {
+  return sys::set_controlling_tty(BorrowedFd(STDIN_FILENO));
 }
 
 Result<void> run(const CompileSeccomp& op, Context& ctx) {
@@ -150,9 +156,28 @@ Result<void> run(const ConnectSeccompAgent& op, Context& ctx) {
   return sys::write_all(ctx.process_state_file, ctx.process_state(ctx.child));
 }
 
+namespace {
+
+// Our descriptors are close-on-exec from birth; this is for what we could not know of.
+Result<void> sweep_descriptors(const Context& ctx) {
+  if (ctx.plan->inherit_fds) return {};
+  return sys::close_range(3 + ctx.plan->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
+}  // namespace
+
+Result<void> run(const ConfineEarly& op, Context& ctx) {
+  ctx.confined = lets_us_finish(ctx.seccomp);
+  if (!ctx.confined) return apply_caps(op.otherwise);
+  TRY(sweep_descriptors(ctx));
+  TRY(sys::seccomp_set_mode_filter(ctx.seccomp, op.flags));
+  return apply_caps(op.sets);
+}
+
 // Under the filter one call of ours is left to do, sendmsg: what it is to say is read before, and
 // execve closes both ends. A close of ours might be asked about, and the agent still be reading.
 Result<void> run(const InstallSeccomp& op, Context& ctx) {
+  if (ctx.confined) return {};
   std::string process_state;
   if (ctx.process_state_file.valid()) {
     TRY(sys::lseek(ctx.process_state_file, 0, SEEK_SET));
@@ -196,10 +221,8 @@ Result<void> run(const WaitForStart& op, Context& ctx) {
     return make_error(Kind::System, "channel: unexpected message before the start");
   }
   ctx.gate.reset();
-  // Ours are close-on-exec from birth; this is for what we could not know of. Now, because many
-  // seccomp profiles are older than close_range (Linux 5.9) and deny it.
-  if (!ctx.plan->inherit_fds)
-    TRY(sys::close_range(3 + ctx.plan->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC));
+  // Now, because many seccomp profiles are older than close_range (Linux 5.9) and deny it.
+  if (!ctx.confined) TRY(sweep_descriptors(ctx));
   return ctx.channel.send(MessageType::Starting);
 }
 

@@ -121,6 +121,9 @@ Named show(const EnterPidNamespace& op) {
   return {"enter_pid_namespace",
           "children in pid namespace " + (op.from.empty() ? "of the container" : quote(op.from))};
 }
+Named show(const OpenPidNamespace& op) {
+  return {"open_pid_namespace", "open pid namespace " + quote(op.from) + ", not seen there yet"};
+}
 Named show(const Clone& op) {
   std::string text = "clone with new namespaces: " + namespaces(op.namespaces);
   if (op.owner.has_value()) text += strf(", owned by uid %u", *op.owner);
@@ -337,6 +340,8 @@ Named show(const OpenTerminal& op) {
   return {"open_terminal", strf("terminal for uid %u, %ux%u%s", op.uid, op.columns, op.rows,
                                 op.on_console ? ", also as /dev/console" : "")};
 }
+Named show(const ControlTerminal&) { return {"control_terminal", "the terminal is the session's"}; }
+Named show(const WipeEnvironment&) { return {"wipe_environment", "wipe what we were called with"}; }
 Named show(const NewSession&) { return {"new_session", "new session"}; }
 Named show(const TakeStdio& op) {
   return {"take_stdio", op.terminal ? "fds 0 to 2 are a terminal" : "fds 0 to 2 are the caller's"};
@@ -460,11 +465,15 @@ Named show(const ConnectSeccompAgent& op) {
   return {"connect_seccomp_agent", "connect to the seccomp agent at " + quote(op.from)};
 }
 Named show(const InstallSeccomp&) { return {"install_seccomp", "load the seccomp filter"}; }
-Named show(const SetCapabilities& op) {
-  return {"set_capabilities",
-          strf("capabilities: effective %s, permitted %s, inheritable %s, ambient %s",
-               cap_names(op.sets.effective).c_str(), cap_names(op.sets.permitted).c_str(),
-               cap_names(op.sets.inheritable).c_str(), cap_names(op.sets.ambient).c_str())};
+std::string capabilities(const CapSets& sets) {
+  return strf("capabilities: effective %s, permitted %s, inheritable %s, ambient %s",
+              cap_names(sets.effective).c_str(), cap_names(sets.permitted).c_str(),
+              cap_names(sets.inheritable).c_str(), cap_names(sets.ambient).c_str());
+}
+Named show(const SetCapabilities& op) { return {"set_capabilities", capabilities(op.sets)}; }
+Named show(const ConfineEarly& op) {
+  return {"confine_early", "load the seccomp filter already, if it lets us finish, and " +
+                               capabilities(op.sets) + "; else " + capabilities(op.otherwise)};
 }
 Named show(const WaitForStart& op) {
   return {"wait_for_start", op.by_pipe ? "wait for a byte of the script" : "wait for the start"};

@@ -53,9 +53,14 @@ struct Meet {
 
 // --- namespaces ----------------------------------------------------------------------------------
 
-// Parent: its children are born in this pid namespace; undone after the clone.
+// Parent: its children are born in this pid namespace; undone after the clone. Child: the same for
+// the one that OpenPidNamespace has opened.
 struct EnterPidNamespace {
   std::string from;  // empty: the namespace of the process to join
+};
+// Child: who is in it already is not to see us before CloneAgain; what procfs is mounted shows it.
+struct OpenPidNamespace {
+  std::string from;
 };
 // Parent: makes the child. `namespaces`: CLONE_NEW* that are new from birth.
 struct Clone {
@@ -388,7 +393,12 @@ struct OpenTerminal {
   std::uint16_t rows = 0;
   std::uint16_t columns = 0;
   bool on_console = true;  // bind it on /dev/console too: init, not exec
+  bool controls = true;    // it is the session's at once; else ControlTerminal makes it so
 };
+// The terminal on fd 0 becomes that of our session.
+struct ControlTerminal {};
+// Nobody reads in /proc/PID/environ what the runtime was called with.
+struct WipeEnvironment {};
 struct NewSession {};
 // ExecuteOptions::stdio become 0 to 2.
 struct TakeStdio {
@@ -527,6 +537,14 @@ struct LoadSeccomp {  // parent: a filter that somebody else compiled
 struct ConnectSeccompAgent {
   std::string from;
 };
+// Child, before others see it: the filter, if what is left to do passes it, and capabilities of
+// which none is kept to load it with; then InstallSeccomp and SetCapabilities do nothing. Else the
+// capabilities that it takes later.
+struct ConfineEarly {
+  unsigned flags;
+  CapSets sets;
+  CapSets otherwise;
+};
 struct InstallSeccomp {
   unsigned flags = 0;  // SECCOMP_FILTER_FLAG_*
 };
@@ -564,23 +582,23 @@ struct RunHooks {
 };
 
 using OneOp = std::variant<
-    Meet, EnterPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare, CloneAgain,
-    SetTimeOffsets, BringUpLoopback, MoveNetDevices, SetHostname, SetDomainname, BecomeRoot,
-    MakeCgroup, OpenCgroup, StartScope, AttachScope, LimitCgroup, JoinRdtGroup, JoinCgroup,
-    UnshareCgroup, DelegateCgroup, PassOnControllers, SetPropagation, BindRoot, TmpfsRoot,
-    ShowImage, OpenSource, OpenFs, AttachMount, AttachFd, MoveMount, Unmount, BindMount, MountFs,
-    MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink, MakeDevice, MaskPath, MakeReadonly,
-    MakeNodes, OpenNodes, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal, NewSession, ChownStdio,
-    SetScheduler, SetIoPriority, SetAffinity, SetPersonality, SetMemoryPolicy, SetExecLabel,
-    JoinSessionKeyring, SetOomScoreAdj, RaiseRlimits, SetRlimits, DropBounding, SetUser,
-    ChangeDirectory, SetHome, FindProgram, SetNoNewPrivileges, CompileSeccomp, LoadSeccomp,
-    ConnectSeccompAgent, InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks, Join,
-    Fork, TakeRoot, NewRoot, EnterRoot, EnterDirectory, MountProcOf, ReturnToDirectory, TakeStdio,
-    MakeSocketPair, CloseFd, NotifyFd, LimitChild, SetInheritable, RaiseAmbient, SetSecurebits,
-    DropUninheritable, SetUndumpable, SetTimerSlack, SetHugePages, WritePidFile, RequireEmpty,
-    RunScript, SealProgram, OpenSockets, BecomeOwner, CheckPath, SkipIfMounted, MakeParentsHere,
-    MakeHere, LinkHere, WriteHere, MountHere, UnmountHere, RollBackMount, EnterHere, RunShell,
-    SyncDisks, Refuse>;
+    Meet, EnterPidNamespace, OpenPidNamespace, Clone, MapIds, JoinNamespace, JoinProcess, Unshare,
+    CloneAgain, SetTimeOffsets, BringUpLoopback, MoveNetDevices, SetHostname, SetDomainname,
+    BecomeRoot, MakeCgroup, OpenCgroup, StartScope, AttachScope, LimitCgroup, JoinRdtGroup,
+    JoinCgroup, UnshareCgroup, DelegateCgroup, PassOnControllers, SetPropagation, BindRoot,
+    TmpfsRoot, ShowImage, OpenSource, OpenFs, AttachMount, AttachFd, MoveMount, Unmount, BindMount,
+    MountFs, MountCgroups, SetMountAttrs, MakeDirectory, MakeSymlink, MakeDevice, MaskPath,
+    MakeReadonly, MakeNodes, OpenNodes, WriteSysctl, PivotRoot, ChangeRoot, OpenTerminal,
+    ControlTerminal, WipeEnvironment, NewSession, ChownStdio, SetScheduler, SetIoPriority,
+    SetAffinity, SetPersonality, SetMemoryPolicy, SetExecLabel, JoinSessionKeyring, SetOomScoreAdj,
+    RaiseRlimits, SetRlimits, DropBounding, SetUser, ChangeDirectory, SetHome, FindProgram,
+    SetNoNewPrivileges, CompileSeccomp, LoadSeccomp, ConnectSeccompAgent, ConfineEarly,
+    InstallSeccomp, SetCapabilities, WaitForStart, Execute, RunHooks, Join, Fork, TakeRoot, NewRoot,
+    EnterRoot, EnterDirectory, MountProcOf, ReturnToDirectory, TakeStdio, MakeSocketPair, CloseFd,
+    NotifyFd, LimitChild, SetInheritable, RaiseAmbient, SetSecurebits, DropUninheritable,
+    SetUndumpable, SetTimerSlack, SetHugePages, WritePidFile, RequireEmpty, RunScript, SealProgram,
+    OpenSockets, BecomeOwner, CheckPath, SkipIfMounted, MakeParentsHere, MakeHere, LinkHere,
+    WriteHere, MountHere, UnmountHere, RollBackMount, EnterHere, RunShell, SyncDisks, Refuse>;
 
 // One operation. A class around the variant, so that what so many alternatives take to be copied,
 // moved and destroyed is compiled once, in plan.cc, and not wherever a plan is written or read.

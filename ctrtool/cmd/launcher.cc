@@ -5,10 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "ctrtool/cmd/all.h"
 #include "ctrtool/cmd/drop_words.h"
@@ -18,6 +15,7 @@
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/executor.h"
 #include "ctrtool/core/kit/escape.h"
+#include "ctrtool/core/kit/memory_program.h"
 #include "ctrtool/core/kit/ns_kind.h"
 #include "ctrtool/core/plan/validate.h"
 #include "ctrtool/core/sys/cred.h"
@@ -60,11 +58,7 @@ struct Files {
 
 Result<UniqueFd> memory_file() {
   constexpr mode_t kMode = 0755;
-  Result<UniqueFd> made = sys::memfd_create("program", MFD_ALLOW_SEALING | MFD_EXEC);
-  // Kernels before 6.3 do not know the flag, and make executable files anyway.
-  if (!made.ok() && made.error().code == EINVAL)
-    made = sys::memfd_create("program", MFD_ALLOW_SEALING);
-  UniqueFd file = TRY(std::move(made));
+  UniqueFd file = TRY(make_memory_program("program"));
   TRY(sys::fchmod(file, kMode));
   return file;
 }

@@ -2,7 +2,6 @@
 #include "ctrtool/core/kit/escape.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "ctrtool/core/kit/memory_program.h"
 #include "ctrtool/core/sys/compat.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
@@ -18,13 +18,7 @@
 namespace ctr {
 namespace {
 
-constexpr int kAllSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 constexpr const char* kSelf = "/proc/self/exe";
-
-bool is_sealed(BorrowedFd file) {
-  const Result<int> seals = sys::get_seals(file);
-  return seals.ok() && (*seals & kAllSeals) == kAllSeals;
-}
 
 // Not a reason to go without a second start: the immutable flag (whoever has CAP_LINUX_IMMUTABLE
 // clears it) and fs-verity (mode and owner can be changed still: a set-user-ID bit is enough).
@@ -53,24 +47,15 @@ Result<UniqueFd> readonly_mount_of_self() {
   return file;
 }
 
-Result<UniqueFd> executable_memfd() {
-  // Linux 6.3 wants to be told; older kernels do not know the flag and say EINVAL.
-  Result<UniqueFd> file = sys::memfd_create("ctrtool", MFD_ALLOW_SEALING | MFD_EXEC);
-  if (file.ok() || file.error().code != EINVAL) return file;
-  return sys::memfd_create("ctrtool", MFD_ALLOW_SEALING);
-}
-
 Result<UniqueFd> sealed_copy_of(BorrowedFd self) {
   const struct stat status = TRY(sys::fstat(self));
-  UniqueFd file = TRY(executable_memfd());
+  UniqueFd file = TRY(make_memory_program("ctrtool"));
   for (off_t left = status.st_size; left > 0;) {
     const std::size_t copied = TRY(sys::sendfile(file, self, static_cast<std::size_t>(left)));
     if (copied == 0) return sys_error(EIO, "copy %s: it became shorter", kSelf);
     left -= static_cast<off_t>(copied);
   }
-  TRY(sys::fchmod(file, 0555));
-  TRY(sys::add_seals(file, kAllSeals));
-  if (!is_sealed(file)) return sys_error(EPERM, "seal a copy of %s", kSelf);
+  TRY(seal_memory_program(file));
   return file;
 }
 

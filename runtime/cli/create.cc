@@ -21,6 +21,7 @@ ctr::Result<int> create(const CommandContext& context, const Words& words) {
     static_cast<void>(launched.container.dir.remove());
     return std::move(released).error();
   }
+  if (launched.plugins.has_value()) launched.plugins->let_go();
   return 0;
 }
 

@@ -292,7 +292,9 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   target.no_new_keyring = true;
   target.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
   target.extra_env = socket_activation_env();
-  target.seccomp_receiver = seccomp_receiver();
+  target.seccomp_receiver = seccomp_plugins(spec).empty()
+                                ? seccomp_receiver()
+                                : plugin_socket(container.dir.path(), std::to_string(::getpid()));
   if (spec.linux_.intelRdt.has_value()) target.resctrl = TRY(mounted_resctrl());
   looking.end();
   ctr::Trace::Scope translating(context.trace, "translate");
@@ -313,12 +315,16 @@ Result<int> exec(const CommandContext& context, const Words& words) {
     return seccomp_process_state(container.state, to_string(status), pid, listener_metadata(spec));
   };
   execute.console_socket = std::move(console.to_child);
+  std::optional<PluginHost> plugins = TRY(
+      start_plugins(translation.plan, spec, container.dir.path(), container.state, options.detach));
+  if (plugins.has_value()) execute.process_state = nothing_to_tell;
   ctr::Prepared prepared = TRY(ctr::prepare(translation.plan, std::move(execute)));
   UniqueFd terminal = TRY(receive_terminal(console));
   if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, prepared.pidfd()));
   preparing.end();
   ctr::Trace::Scope starting(context.trace, "start the program");
   TRY(prepared.go());
+  if (plugins.has_value()) plugins->let_go();
   if (context.trace != nullptr) context.trace->end_child();
   starting.end();
   // Only now: engines take a missing pid file for "the program did not start".

@@ -133,6 +133,17 @@ bool add_notify_socket(const std::string& state_directory, Draft& draft) {
   return true;
 }
 
+// As with crun a container has plugins or an agent.
+Result<std::string> find_agent(const CommandContext& context, const Draft& draft) {
+  std::string receiver = seccomp_receiver();
+  if (seccomp_plugins(draft.spec).empty()) return receiver;
+  if (!receiver.empty())
+    return make_error(Kind::InvalidSpec,
+                      "config.json: /annotations/run.oci.seccomp.plugins: cannot be had together "
+                      "with a seccomp agent, which RUN_OCI_SECCOMP_RECEIVER names");
+  return plugin_socket(state_root(context.options) + "/" + draft.translate.id, "init");
+}
+
 // The option, or crun's annotation for it.
 std::string pidfd_socket(const LaunchOptions& options, const Spec& spec) {
   const auto annotated = spec.annotations.find("run.oci.pidfd_receiver");
@@ -204,7 +215,7 @@ Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& opt
   draft.translate.no_new_keyring = options.no_new_keyring;
   draft.translate.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
   draft.translate.extra_env = socket_activation_env();
-  draft.translate.seccomp_receiver = seccomp_receiver();
+  draft.translate.seccomp_receiver = TRY(find_agent(context, draft));
   if (draft.spec.linux_.intelRdt.has_value()) draft.translate.resctrl = TRY(mounted_resctrl());
   TRY(choose_cgroup(context, draft));
   return draft;
@@ -316,6 +327,9 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   execute.process_state = [&](pid_t pid) {
     return seccomp_process_state(state, "created", pid, listener_metadata(draft.spec));
   };
+  std::optional<PluginHost> plugins =
+      TRY(start_plugins(translation.plan, draft.spec, dir.path(), state, options.detach));
+  if (plugins.has_value()) execute.process_state = nothing_to_tell;
   execute.console_socket = std::move(console.to_child);
   execute.gate = TRY(ctr::make_gate(dir.gate_path()));
   recording.end();
@@ -337,8 +351,11 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   const std::string pidfd_to = pidfd_socket(options, draft.spec);
   if (!pidfd_to.empty()) TRY(send_pidfd(pidfd_to, prepared->pidfd()));
   undo.release();
-  return Launched{
-      {std::move(dir), std::move(state)}, std::move(prepared).value(), std::move(terminal), notify};
+  return Launched{{std::move(dir), std::move(state)},
+                  std::move(plugins),
+                  std::move(prepared).value(),
+                  std::move(terminal),
+                  notify};
 }
 
 }  // namespace oci::cli

@@ -10,6 +10,7 @@
 #include "hooks/runner.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/container.h"
+#include "runtime/cli/plugins.h"
 #include "runtime/translate/translate.h"
 
 namespace oci::cli {
@@ -53,6 +54,7 @@ ctr::Result<hooks::RunnerOptions> hook_options(const ContainerState& state, cons
 
 struct Launched {
   Container container;
+  std::optional<PluginHost> plugins;  // goes after the process, whose end it waits for
   ctr::Prepared process;
   ctr::UniqueFd terminal;  // of an attached run; else invalid
   bool notify;             // a service manager waits for the program's READY=1

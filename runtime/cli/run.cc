@@ -29,6 +29,7 @@ Result<void> start_program(const CommandContext& context, Launched& launched) {
   const ctr::Trace::Scope scope(context.trace, "start the program");
   TRY(check_process(launched.container.state));
   TRY(launched.process.go());
+  if (launched.plugins.has_value()) launched.plugins->let_go();
   if (context.trace != nullptr) context.trace->end_child();
   TRY(ctr::sys::unlinkat(ctr::kCwd, launched.container.dir.gate_path(), 0));
   return run_poststart_hooks(launched.container);
@@ -42,6 +43,11 @@ Result<void> record_exit(const Container& container, int status) {
   state->exit_status = status;
   state->as_runc = container.state.as_runc;
   return container.dir.save(*state);
+}
+
+// With the first process, or by the removal of the container.
+bool all_have_ended(const ContainerState& state, bool keep) {
+  return state.own_pid_namespace || (!keep && !state.cgroup.record.path.empty());
 }
 
 Result<int> run_attached(const CommandContext& context, Launched& launched, const SignalGate& gate,
@@ -59,6 +65,8 @@ Result<int> run_attached(const CommandContext& context, Launched& launched, cons
   } else if (status.ok()) {
     TRY(record_exit(launched.container, *status));
   }
+  if (launched.plugins.has_value() && all_have_ended(launched.container.state, keep))
+    launched.plugins->end();
   return status;
 }
 

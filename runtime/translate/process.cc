@@ -3,6 +3,7 @@
 // what would weaken us or be charged to the program comes after.
 #include <linux/bpf_common.h>
 #include <linux/capability.h>
+#include <linux/seccomp.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -116,11 +117,63 @@ ctr::SetUser translate_user(const Work& work, const Process& process) {
   return op;
 }
 
+struct SeccompAgent {
+  std::string path;
+  Pointer at;
+};
+
+constexpr const char* kPlugins = "run.oci.seccomp.plugins";
+
+// crun's annotation: files divided by colons. A name without a slash is for the dynamic loader to
+// find.
+void check_plugins(Work& work, const std::string& text) {
+  const Pointer at = annotation_at(kPlugins);
+  std::size_t count = 0;
+  for (const std::string_view plugin : ctr::split(text, ':')) {
+    count += plugin.empty() ? 0 : 1;
+    if (!plugin.starts_with('/') && plugin.find('/') != std::string_view::npos)
+      work.problems.error(at, ctr::quote(plugin) + " must be an absolute path, or a mere name");
+  }
+  if (count == 0) work.problems.error(at, "names no plugin");
+}
+
+// Where config.json names nobody who answers notifications, crun's annotation may, and then its
+// variable. Or there are plugins, for which we have an agent of our own.
+SeccompAgent seccomp_agent(Work& work) {
+  constexpr const char* kReceiver = "run.oci.seccomp.receiver";
+  const Pointer at("/linux/seccomp/listenerPath");
+  const std::optional<Seccomp>& seccomp = work.spec.linux_.seccomp;
+  const std::string listener = seccomp.has_value() ? seccomp->listenerPath : std::string();
+  const std::string annotated = work.annotation(kReceiver);
+  const std::string plugins = work.annotation(kPlugins);
+  if (!plugins.empty()) {
+    check_plugins(work, plugins);
+    if (!listener.empty() || !annotated.empty())
+      work.problems.error(annotation_at(kPlugins), "cannot be had together with a seccomp agent");
+    const bool known = !work.options.seccomp_receiver.empty();
+    return {known ? work.options.seccomp_receiver : "plugins", annotation_at(kPlugins)};
+  }
+  if (!listener.empty()) return {listener, at};
+  SeccompAgent agent{work.options.seccomp_receiver, at};
+  if (!annotated.empty()) agent = {annotated, annotation_at(kReceiver)};
+  if (!agent.path.empty() && !agent.path.starts_with('/'))
+    work.problems.error(agent.at, ctr::quote(agent.path) + " must be an absolute path");
+  return agent;
+}
+
 // A filter that somebody else compiled (crun's annotation) takes the place of linux.seccomp.
 constexpr const char* kRawFilter = "run.oci.seccomp_bpf_data";
 constexpr const char* kStrictNames = "run.oci.seccomp_fail_unknown_syscall";
 
-std::optional<unsigned> add_raw_filter(Work& work, const std::string& text) {
+bool may_notify(const sock_filter& instruction) {
+  const bool notifies =
+      (instruction.k & SECCOMP_RET_ACTION_FULL) == static_cast<unsigned>(SECCOMP_RET_USER_NOTIF);
+  return instruction.code == (BPF_RET | BPF_A) ||
+         (instruction.code == (BPF_RET | BPF_K) && notifies);
+}
+
+std::optional<unsigned> add_raw_filter(Work& work, const std::string& text,
+                                       const SeccompAgent& agent) {
   const Pointer at = Pointer("/annotations").at(kRawFilter);
   const ctr::Result<std::string> bytes = ctr::decode_base64(text);
   const std::size_t size = bytes.ok() ? bytes->size() : 0;
@@ -130,9 +183,11 @@ std::optional<unsigned> add_raw_filter(Work& work, const std::string& text) {
   }
   std::vector<sock_filter> program(size / sizeof(sock_filter));
   std::memcpy(program.data(), bytes->data(), size);
+  const bool asks = !agent.path.empty() && std::ranges::any_of(program, may_notify);
   work.parent(Phase::Process, ctr::LoadSeccomp{std::move(program)}, at);
+  if (asks) work.parent(Phase::Process, ctr::ConnectSeccompAgent{agent.path}, agent.at);
   work.meet(Phase::Process, Point::SeccompReady);
-  return 0;
+  return asks ? static_cast<unsigned>(SECCOMP_FILTER_FLAG_NEW_LISTENER) : 0;
 }
 
 void check_names(Work& work, const ctr::SeccompProfile& profile, const Pointer& at) {
@@ -142,44 +197,23 @@ void check_names(Work& work, const ctr::SeccompProfile& profile, const Pointer& 
     work.problems.error(Pointer(at.str() + problem.pointer), "is not known to libseccomp");
 }
 
-struct SeccompAgent {
-  std::string path;
-  Pointer at;
-};
-
-// Where config.json names nobody who answers notifications, crun's annotation may, and then its
-// variable.
-SeccompAgent seccomp_agent(Work& work) {
-  constexpr const char* kReceiver = "run.oci.seccomp.receiver";
-  const Pointer at("/linux/seccomp/listenerPath");
-  const std::string& listener = work.spec.linux_.seccomp->listenerPath;
-  if (!listener.empty()) return {listener, at};
-  const std::string annotated = work.annotation(kReceiver);
-  SeccompAgent agent{work.options.seccomp_receiver, at};
-  if (!annotated.empty()) agent = {annotated, annotation_at(kReceiver)};
-  if (!agent.path.empty() && !agent.path.starts_with('/'))
-    work.problems.error(agent.at, ctr::quote(agent.path) + " must be an absolute path");
-  return agent;
-}
-
-// crun's annotations that ask for what a static program which runs programs itself cannot do.
-void refuse_annotations(Work& work) {
-  constexpr std::pair<const char*, const char*> kRefused[] = {
-      {"run.oci.handler", "this program has no handlers: it runs Linux programs only"},
-      {"run.oci.seccomp.plugins", "this program is static and loads no plugins"},
-  };
-  for (const auto& [name, why] : kRefused)
-    if (!work.annotation(name).empty()) work.problems.error(annotation_at(name), why);
+// This program runs Linux programs only.
+void refuse_handler(Work& work) {
+  constexpr const char* kHandler = "run.oci.handler";
+  if (!work.annotation(kHandler).empty())
+    work.problems.error(annotation_at(kHandler),
+                        "this program has no handlers: it runs Linux programs only");
 }
 
 // Adds the compilation in the parent. The flags that the filter is to be loaded with, if there is
 // one.
 std::optional<unsigned> add_seccomp_compile(Work& work) {
   const auto raw = work.spec.annotations.find(kRawFilter);
-  if (raw != work.spec.annotations.end()) return add_raw_filter(work, raw->second);
-  if (!work.spec.linux_.seccomp.has_value()) return std::nullopt;
-  const Pointer at("/linux/seccomp");
+  const bool is_raw = raw != work.spec.annotations.end();
+  if (!is_raw && !work.spec.linux_.seccomp.has_value()) return std::nullopt;
   const SeccompAgent agent = seccomp_agent(work);
+  if (is_raw) return add_raw_filter(work, raw->second, agent);
+  const Pointer at("/linux/seccomp");
   ctr::SeccompProfile profile =
       translate_seccomp(*work.spec.linux_.seccomp, agent.path, work.problems);
   check_names(work, profile, at);
@@ -285,7 +319,7 @@ void add_idle_process(Work& work) {
 
 void add_process(Work& work, const ProcessPlan& plan) {
   const Process& process = plan.process;
-  refuse_annotations(work);
+  refuse_handler(work);
   const ctr::CapSets caps =
       translate_capabilities(process, work.problems, plan.at.at("capabilities"));
   const Limits limits = translate_rlimits(process, work.problems, plan.at.at("rlimits"));

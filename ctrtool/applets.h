@@ -27,6 +27,10 @@ bool is_applet(std::string_view name);
 // "set_fd" → ", did you mean set_fds?"; empty when nothing is near.
 std::string suggest_applet(std::string_view name);
 
+// Whether CTRTOOL_OVERRIDE_ARGV0_LOOKUP says that the first word names the applet, whatever the
+// program is called.
+bool override_program_name();
+
 // argv[0] is the program's name: an applet's, or else the first word names the applet. A failure to
 // find one is exit status 255.
 int ctrtool_main(int argc, char** argv);

@@ -23,9 +23,16 @@ const char* base_name(const char* path) {
 bool called_as_ctrtool(const char* program) {
   const char* name = base_name(program);
   if (std::strcmp(name, "ocictr") == 0) return false;  // nearly always: no applet's name is read
-  if (std::getenv("CTRTOOL_OVERRIDE_ARGV0_LOOKUP") != nullptr) return true;
+  if (ctr::override_program_name()) return true;
   if (std::strcmp(name, "exe") == 0) return true;  // "/proc/self/exe APPLET"
   return std::strncmp(name, "ctrtool", std::strlen("ctrtool")) == 0 || ctr::is_applet(name);
+}
+
+// Under a name that means nothing we are the runtime, renamed; unless what is asked for is an
+// applet and no command of the runtime. That is ctrtool's to refuse.
+bool misses_an_applet(const char* program, const char* word) {
+  if (std::strncmp(base_name(program), "ocictr", std::strlen("ocictr")) == 0) return false;
+  return ctr::is_applet(base_name(word)) && oci::cli::find_command(word) == nullptr;
 }
 
 bool standard_fds_are_open() {
@@ -58,6 +65,7 @@ int dispatch(int argc, char** argv) {
   if (argc > 0 && called_as_ctrtool(argv[0])) return ctr::ctrtool_main(argc, argv);
   if (argc > 1 && std::strcmp(argv[1], "ctrtool") == 0)
     return ctr::ctrtool_main(argc - 1, argv + 1);
+  if (argc > 1 && misses_an_applet(argv[0], argv[1])) return ctr::ctrtool_main(argc, argv);
   return run_oci(argc, argv);
 }
 

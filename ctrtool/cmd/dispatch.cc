@@ -113,12 +113,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 // Whether the program's name picks the applet, rather than the first word.
 bool name_picks(std::string_view program) {
-  const char* off = std::getenv("CTRTOOL_OVERRIDE_ARGV0_LOOKUP");
-  if (off != nullptr) {
-    const Result<std::uint64_t> number = parse_number<std::uint64_t>(off, 0);
-    if (number.ok() && *number > 0) return false;
-  }
-  return !program.starts_with("ctrtool") && program != "exe";
+  return !override_program_name() && !program.starts_with("ctrtool") && program != "exe";
 }
 
 int run_named(std::string_view word, int argc, char** argv) {
@@ -165,6 +160,13 @@ std::string suggest_applet(std::string_view name) {
     best = &applet;
   }
   return best == nullptr ? "" : strf(", did you mean %s?", best->name);
+}
+
+bool override_program_name() {
+  const char* value = std::getenv("CTRTOOL_OVERRIDE_ARGV0_LOOKUP");
+  if (value == nullptr) return false;
+  const Result<std::uint64_t> number = parse_number<std::uint64_t>(value, 0);
+  return number.ok() && *number > 0;
 }
 
 int ctrtool_main(int argc, char** argv) {

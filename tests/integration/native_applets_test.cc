@@ -19,11 +19,33 @@ NS_TEST(NativeMulticall, Example3InitByItsLink) {
   const Outcome init = shell("cd /tmp; ln -s $C init; ./init");
   EXPECT_EQ(init.status, 1);
   EXPECT_THAT(init.err, HasSubstr("must be PID 1"));
-  // A name that means nothing is the runtime's, unless the variable says otherwise.
-  EXPECT_EQ(shell("cd /tmp; ln -s $C foo; ./foo init").status, 1);
-  EXPECT_THAT(shell("cd /tmp; CTRTOOL_OVERRIDE_ARGV0_LOOKUP=1 ./foo init").err,
-              HasSubstr("must be PID 1"));
   EXPECT_EQ(shell("$C escape escape init").status, 255);
+}
+
+NS_TEST(NativeMulticall, Example3UnderAForeignName) {
+  const auto foo = [](const std::string& words, const std::string& before = "") {
+    return shell("cd /tmp; ln -sf $C foo; " + before + " ./foo " + words);
+  };
+  for (const char* words : {"init", "launcher -w -- true", "/x/y/init", "escape init"}) {
+    const Outcome refused = foo(words);
+    EXPECT_EQ(refused.status, 255) << words;
+    EXPECT_THAT(refused.err, HasSubstr("\"foo\"")) << words;
+    EXPECT_THAT(refused.err, HasSubstr("CTRTOOL_OVERRIDE_ARGV0_LOOKUP")) << words;
+  }
+  const Outcome overridden = foo("init", "CTRTOOL_OVERRIDE_ARGV0_LOOKUP=1");
+  EXPECT_EQ(overridden.status, 1);
+  EXPECT_THAT(overridden.err, HasSubstr("must be PID 1"));
+  // It may be the runtime, renamed: what is no applet's name, or a command of both, is its own.
+  for (const char* off : {"", "CTRTOOL_OVERRIDE_ARGV0_LOOKUP=0"}) {
+    EXPECT_THAT(foo("--version", off).out, testing::StartsWith("ocictr version "));
+    EXPECT_THAT(foo("help", off).out, HasSubstr("checkpoint"));
+  }
+  for (const char* words : {"state no", "--root /tmp/x state no", "--root /tmp/x init", "nosuch"}) {
+    const Outcome runtime = foo(words);
+    EXPECT_EQ(runtime.status, 1) << words;
+    EXPECT_THAT(runtime.err, testing::StartsWith("ocictr: ")) << words;
+  }
+  EXPECT_EQ(foo("ctrtool env -i A=1").out, "A=1\n");
 }
 
 NS_TEST(NativeResetCgroup, ImproveOptionalEntriesNewOnesAndOthers) {

@@ -15,7 +15,9 @@ namespace ctr {
 namespace {
 
 enum Long : int {
-  kIdMap = kLongOnly,
+  kBeneath = kLongOnly,
+  kSourceBeneath,
+  kIdMap,
   kUnlessMounted,
   kRollback,
   kDryRun,
@@ -55,6 +57,10 @@ constexpr OptionRow kOptions[] = {
     {'r', "remount", nullptr, "m: then remount with the same flags", nullptr, "m"},
     {'K', "follow-source", nullptr, "m: links in the source are fine", nullptr, "m"},
     {'k', "follow-target", nullptr, "links in TARGET are fine", nullptr, "muDlwcS"},
+    {kBeneath, "beneath", "DIR", "TARGET begins at DIR, and what leads out of it is refused",
+     nullptr, "muDlwc"},
+    {kSourceBeneath, "source-beneath", "DIR", "m of a bind or move: the same for the source",
+     nullptr, "m"},
     {'e', "tolerate", nullptr, "go on if this operation fails; given twice, if a check fails too",
      nullptr, "muDlwcS"},
     {'y', "sync", nullptr, "sync afterwards", nullptr, "muDlwcS"},
@@ -129,6 +135,10 @@ constexpr SwitchRow<MountItem> kSwitches[] = {
     {'a', &MountItem::append},         {kUnlessMounted, &MountItem::unless_mounted}};
 constexpr TextRow<MountItem, std::string> kTexts[] = {
     {'t', &MountItem::type}, {'o', &MountItem::data}, {'d', &MountItem::text}};
+constexpr TextRow<MountItem, std::optional<std::string>> kPaths[] = {
+    {'s', &MountItem::source},
+    {kBeneath, &MountItem::beneath},
+    {kSourceBeneath, &MountItem::source_beneath}};
 
 Result<std::string> read_bytes(std::string_view spec) {
   constexpr std::size_t kMost = 1U << 20;  // as the kernel has it
@@ -175,7 +185,9 @@ Result<void> set_id_map(const Given& given, MountItem& item) {
 }
 
 Result<void> modify(const Given& given, MountItem& item) {
-  if (take_switch(given, kSwitches, item) || take_text(given, kTexts, item)) return {};
+  if (take_switch(given, kSwitches, item) || take_text(given, kTexts, item) ||
+      take_text(given, kPaths, item))
+    return {};
   switch (given.key) {
     case 'O':
       return add_letters(given, item);
@@ -185,9 +197,6 @@ Result<void> modify(const Given& given, MountItem& item) {
       return set_mode(given, item);
     case 'b':
       item.text = TRY_CTX(decode_escapes(given.value), "%s", given.word.c_str());
-      return {};
-    case 's':
-      item.source = given.value;
       return {};
     case kIdMap:
       return set_id_map(given, item);
@@ -241,6 +250,9 @@ Result<void> add_items(const Parsed& parsed, int depth, std::vector<MountItem>& 
 Result<void> check(const MountItem& item) {
   constexpr unsigned long kNoNewFs =
       MS_BIND | MS_MOVE | MS_REMOUNT | MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE;
+  constexpr unsigned long kFromPath = MS_BIND | MS_MOVE;
+  if (item.source_beneath.has_value() && (item.flags & kFromPath) == 0)
+    return make_error(Kind::InvalidSpec, "--source-beneath is for binds and moves (-O b, -O m)");
   if (item.id_map.has_value() && (item.flags & MS_BIND) == 0)
     return make_error(Kind::InvalidSpec, "--idmap is for binds (-O b)");
   if (!item.parameters.empty() && (item.type.empty() || (item.flags & kNoNewFs) != 0))
@@ -276,6 +288,9 @@ const Manual kMountSeqManual = {
         "Carries out operations on the file system in their order; a modifier belongs to the\n"
         "operation before it. All words are checked before anything is done. PROGRAM is executed\n"
         "if every operation succeeded. Links in paths are refused unless -k or -K allows them.\n"
+        "With --beneath DIR a TARGET begins at DIR, which may be a link itself. A path that leads\n"
+        "out of it is refused: an absolute one, .., and with -k a link to somewhere else (to be\n"
+        "unmounted, the last name is no link at all), also if that is changed meanwhile.\n"
         "Mount flags: a noatime, b bind, c relatime, d nodev, e dirsync, h shared, l slave,\n"
         "m move, n nosymfollow, o read-only, p private, q silent, r remount, s nosuid,\n"
         "t strictatime, u unbindable, v recursive, w synchronous, x noexec, z lazytime.\n"
@@ -289,6 +304,7 @@ const Manual kMountSeqManual = {
     .examples =
         "ctrtool mount_seq -m root -E -t tmpfs -c root -D data -M 0755 -l latest -s data\n"
         "ctrtool mount_seq -m ro -E -s /etc -O bo -r\n"
+        "ctrtool mount_seq -m etc/passwd -f -p --beneath root -s /etc/passwd -O b\n"
         "ctrtool mount_seq -m /run/daemon -E -s /proc/self -K -O b -- daemon",
     .order = Order::InPlace,
     .failure_status = kExitFailed,

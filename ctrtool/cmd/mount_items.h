@@ -27,7 +27,9 @@ struct MountParameter {
 struct MountItem {
   int operation;  // its option's letter
   std::string target;
+  std::optional<std::string> beneath{};
   std::optional<std::string> source{};
+  std::optional<std::string> source_beneath{};
   std::string type{};
   std::string data{};
   std::vector<MountParameter> parameters{};

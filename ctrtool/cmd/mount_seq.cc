@@ -5,6 +5,7 @@
 
 #include "ctrtool/cmd/all.h"
 #include "ctrtool/cmd/mount_items.h"
+#include "ctrtool/cmd/reap.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/executor.h"
 #include "ctrtool/core/kit/mount_options.h"
@@ -60,7 +61,9 @@ class Planner {
     plan_.steps.push_back({Phase::Tree, Actor::Child, std::move(op), source_, item_});
   }
 
-  static PathHere target_of(const MountItem& item) { return {item.target, item.follow_target}; }
+  static PathHere target_of(const MountItem& item) {
+    return {item.target, item.follow_target, item.beneath};
+  }
   void check(PathRole role, const MountItem& item) { step(CheckPath{role, target_of(item)}); }
 
   void make_target(const MountItem& item) {
@@ -77,8 +80,7 @@ class Planner {
 
   void add_mount(const MountItem& item) {
     if (item.unless_mounted) step(SkipIfMounted{target_of(item)});
-    if (!item.follow_source)
-      step(CheckPath{PathRole::Source, {.path = source_of(item), .follow = false}});
+    if (checks_source(item)) step(CheckPath{PathRole::Source, source_of(item)});
     if (item.parents) step(MakeParentsHere{target_of(item)});
     make_target(item);
     check(PathRole::Target, item);
@@ -88,16 +90,24 @@ class Planner {
     if (!item.remount) return;
     // The top of what is there now.
     check(PathRole::Target, item);
-    step(MountHere{
-        .at = item.target, .source = "", .type = "", .flags = item.flags | MS_REMOUNT, .data = ""});
+    step(MountHere{.at = target_of(item),
+                   .source = {.path = ""},
+                   .type = "",
+                   .flags = item.flags | MS_REMOUNT,
+                   .data = ""});
   }
 
-  static std::string source_of(const MountItem& item) { return item.source.value_or("/dev/null"); }
+  static PathHere source_of(const MountItem& item) {
+    return {item.source.value_or("/dev/null"), item.follow_source, item.source_beneath};
+  }
+  static bool checks_source(const MountItem& item) {
+    return !item.follow_source || item.source_beneath.has_value();
+  }
 
   void mount(const MountItem& item) {
     if (item.id_map.has_value()) return bind_mapped(item);
     if (!item.parameters.empty()) return mount_configured(item);
-    step(MountHere{.at = item.target,
+    step(MountHere{.at = target_of(item),
                    .source = source_of(item),
                    .type = item.type,
                    .flags = item.flags,
@@ -112,8 +122,9 @@ class Planner {
 
   // A bind that shows other owners.
   void bind_mapped(const MountItem& item) {
-    OpenSource open{.slot = 0, .from = source_of(item), .recursive = (item.flags & MS_REC) != 0};
-    open.checked = !item.follow_source;
+    OpenSource open{
+        .slot = 0, .from = source_of(item).path, .recursive = (item.flags & MS_REC) != 0};
+    open.checked = checks_source(item);
     open.id_map = item.id_map;
     open.id_map->recursive = open.recursive;
     attach(std::move(open));
@@ -123,7 +134,7 @@ class Planner {
   void mount_configured(const MountItem& item) {
     MountOptions options;
     options.flags = item.flags;
-    OpenFs open{.slot = 0, .type = item.type, .source = source_of(item), .flags = item.flags};
+    OpenFs open{.slot = 0, .type = item.type, .source = source_of(item).path, .flags = item.flags};
     open.data = item.data;
     open.attrs.set = mount_attr_change(options).set;
     for (const MountParameter& one : item.parameters) open.parameters.push_back(one.parameter);
@@ -131,13 +142,22 @@ class Planner {
   }
 
   void add_unmount(const MountItem& item) {
-    const int flags = static_cast<int>(item.flags) | (item.follow_target ? 0 : UMOUNT_NOFOLLOW);
-    if (!item.follow_target) {
+    const bool by_name = !item.follow_target || item.beneath.has_value();
+    const int flags = static_cast<int>(item.flags) | (by_name ? UMOUNT_NOFOLLOW : 0);
+    PathHere target = target_of(item);
+    if (by_name) {
       check(PathRole::Target, item);
       // What holds the target would keep it busy: this lets go of it.
-      check(PathRole::Directory, item);
+      target.path = without_last_slashes(target.path);
+      step(CheckPath{PathRole::Directory, target});
     }
-    step(UnmountHere{target_of(item), flags});
+    step(UnmountHere{std::move(target), flags});
+  }
+
+  // "t/" and "t/." are the directory t, once it has been seen to be one.
+  static std::string without_last_slashes(std::string path) {
+    while (path.size() > 1 && (path.ends_with('/') || path.ends_with("/."))) path.pop_back();
+    return path;
   }
 
   void add_entry(const MountItem& item) {
@@ -169,7 +189,9 @@ class Planner {
 
 // --- what fails ----------------------------------------------------------------------------------
 
-bool is_check(const Op& op) { return op.is<CheckPath>() || op.is<Refuse>(); }
+bool is_check(const Op& op) {
+  return op.is<CheckPath>() || op.is<MakeParentsHere>() || op.is<Refuse>();
+}
 
 // A failed check is fatal even where a failed operation is tolerated.
 class Failures {
@@ -202,6 +224,7 @@ Result<Ending> mount_seq(const Parsed& parsed) {
     TRY(print(describe_text(plan)));
     return Ending{};
   }
+  const ReapOurselves reap;
   Failures failures(list);
   ExecuteOptions options;
   options.on_failed_item = [&](const Step& step, const Error& error) {

@@ -12,6 +12,7 @@ namespace {
 
 using support::Outcome;
 using support::path_exists;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 Outcome in_scratch(const std::string& text) {
@@ -86,6 +87,18 @@ NS_TEST(NativeMountSeq, OptionsBindMoveRemountAndPropagation) {
             "1\n");
 }
 
+NS_TEST(NativeMountSeq, OptionsTargetsThatEndWithASlash) {
+  EXPECT_EQ(in_scratch("mkdir t; $C mount_seq -m t/ -E -t tmpfs -u t/ -m t/ -t tmpfs -u t/. -m t "
+                       "-t tmpfs -D t/ -O e -D t/d -u t//; grep -c /tmp/w/t /proc/self/mounts")
+                .out,
+            "0\n");
+  EXPECT_EQ(in_scratch("$C mount_seq -D t/").status, 3) << "it exists";
+  EXPECT_EQ(in_scratch("$C mount_seq -m t -t tmpfs; cd t; $C mount_seq -u . -k -O l").status, 0);
+  const Outcome file = in_scratch(": >f; $C mount_seq -u f/");
+  EXPECT_EQ(file.status, 3);
+  EXPECT_THAT(file.err, HasSubstr("Not a directory"));
+}
+
 NS_TEST(NativeMountSeq, OptionsUnmountLetters) {
   const std::string made = "$C mount_seq -m t -E -t tmpfs; ";
   EXPECT_EQ(in_scratch(made + "cd t; $C mount_seq -u ../t").status, 3) << "busy";
@@ -124,6 +137,13 @@ NS_TEST(NativeMountSeq, SequenceChecksOfPaths) {
         << one.words;
   }
   EXPECT_FALSE(path_exists("/tmp/w/new"));
+  // The last name is no link either, though mkdir and symlink would not follow it.
+  for (const char* words : {"-D l", "-D l -O e", "-l l -s x", "-w l -d x", "-m l -E -x -t tmpfs"}) {
+    const Outcome outcome = in_scratch("$C mount_seq " + std::string(words) + " -e");
+    EXPECT_EQ(outcome.status, 3) << words;
+    EXPECT_THAT(outcome.err, HasSubstr("Too many levels")) << words;
+  }
+  EXPECT_EQ(in_scratch("$C mount_seq -D l -O e -k; readlink l").out, "d\n");
   EXPECT_EQ(in_scratch("$C mount_seq -D d/e/../f -D d/./g -S 'test -d d/f && test -d d/g'").status,
             0);
   // The contents of a link are not looked at, but it must have some.
@@ -153,6 +173,13 @@ NS_TEST(NativeMountSeq, SequenceToleranceSyncAndShell) {
   EXPECT_EQ(shell.status, 3);
   EXPECT_THAT(shell.err, HasSubstr("status 5"));
   EXPECT_EQ(in_scratch("$C mount_seq -S 'kill -9 $$' -e -D after").status, 2);
+  // Of a caller that does not want to know of its children; the program's lot is as the caller's.
+  EXPECT_EQ(in_scratch("$C ppid_check -i CHLD $C mount_seq -S true -S 'exit 6' -e").err,
+            "ctrtool: mount_seq: item 2: shell \"exit 6\": ended with status 6 (1 done before)\n");
+  EXPECT_EQ(in_scratch("$C ppid_check -i CHLD $C mount_seq -S true -- grep SigIgn "
+                       "/proc/self/status")
+                .out,
+            in_scratch("$C ppid_check -i CHLD grep SigIgn /proc/self/status").out);
   EXPECT_TRUE(path_exists("/tmp/w/after"));
   EXPECT_EQ(
       in_scratch("A=1 $C mount_seq -D c -c c -S 'pwd; echo $A; cat <&8' 8</etc/hostname | head "
@@ -272,6 +299,104 @@ NS_TEST(NativeMountSeq, ImproveParametersThatAreNoText) {
       in_scratch("$C mount_seq --rollback -m r1 -E -t tmpfs --param size=1M -D no/such; test -e r1")
           .status,
       1);
+}
+
+// top/in is d, in there; top/up and top/abs are out, which is not.
+Outcome beneath(const std::string& text) {
+  return in_scratch(
+      "mkdir -p top/d out; ln -sfn d top/in; ln -sfn ../out top/up; ln -sfn /tmp/w/out top/abs; ln "
+      "-sfn top alias; " +
+      text);
+}
+
+NS_TEST(NativeMountSeq, ImproveBeneathRefusesWhatLeadsOut) {
+  for (const char* words : {"-D ../x",
+                            "-D d/../../out/x",
+                            "-D /tmp/w/top/x",
+                            "-D up/x -k",
+                            "-D abs/x -k",
+                            "-D up/x/y -p -k",
+                            "-w up/x -d x -k",
+                            "-w up/x -d x -a -k",
+                            "-l up/x -s y -k",
+                            "-c up -k",
+                            "-c ..",
+                            "-m up -t tmpfs -k",
+                            "-m abs -t tmpfs -k",
+                            "-m ../out -t tmpfs",
+                            "-m up/x -E -t tmpfs -k",
+                            "-m up/x/y -E -p -t tmpfs -k",
+                            "-m ../out -t tmpfs -r",
+                            "-u ../out",
+                            "-u up -k",
+                            "-u up/m -k"}) {
+    const Outcome refused = beneath("$C mount_seq " + std::string(words) + " --beneath top -e");
+    EXPECT_EQ(refused.status, 3) << words;
+    EXPECT_THAT(refused.err, HasSubstr("beneath \"top\": ")) << words;
+    EXPECT_THAT(refused.err, HasSubstr(" leads out of the directory")) << words;
+  }
+  for (const char* words : {"-s ../out", "-s /tmp/w/out", "-s up -K", "-s abs -K"}) {
+    const Outcome refused =
+        beneath("$C mount_seq -m top/d -O b --source-beneath top " + std::string(words));
+    EXPECT_EQ(refused.status, 3) << words;
+    EXPECT_THAT(refused.err, HasSubstr("leads out of the directory")) << words;
+  }
+  EXPECT_TRUE(support::list_directory("/tmp/w/out").empty());
+  EXPECT_EQ(in_scratch("grep -c /tmp/w /proc/self/mounts").out, "0\n");
+  // Without -k a link is refused wherever it leads.
+  EXPECT_THAT(beneath("$C mount_seq -D in/x --beneath top").err, HasSubstr("Too many levels"));
+}
+
+NS_TEST(NativeMountSeq, ImproveBeneathFindsWhatIsThere) {
+  // The directory itself may be a link; what stays below it is found from there on.
+  EXPECT_EQ(beneath("$C mount_seq -D d/../a/b -p --beneath top -D in/k -k --beneath alias -w f -d "
+                    "x --beneath top -l n -s f --beneath top -D m --beneath top -m m -t tmpfs "
+                    "--beneath top -O o -r -m in -s f -K -O b --beneath top -k --source-beneath "
+                    "top -e; echo $?; find top | LC_ALL=C sort; cat top/n; grep -c '/top/m .*ro,' "
+                    "/proc/self/mounts")
+                .out,
+            "2\ntop\ntop/a\ntop/a/b\ntop/abs\ntop/d\ntop/d/k\ntop/f\ntop/in\ntop/m\ntop/n\n"
+            "top/up\nx1\n");
+  EXPECT_EQ(beneath("$C mount_seq -u m --beneath top -m bound -E -s in -K -O b --source-beneath "
+                    "alias -S 'test -d bound/k' -u bound -c d --beneath top -S pwd")
+                .out,
+            "/tmp/w/top/d\n");
+  // What failed is undone there.
+  EXPECT_EQ(beneath("$C mount_seq --rollback -m r -E -t tmpfs --beneath top -D r/x --beneath top "
+                    "-D no/such --beneath top; test -e top/r")
+                .status,
+            1);
+  EXPECT_THAT(beneath("$C mount_seq --dry-run -m d -O b -s e --beneath top --source-beneath /x "
+                      "-u d --beneath top")
+                  .out,
+              AllOf(HasSubstr("find the source \"e\" beneath \"/x\""),
+                    HasSubstr("find \"d\" beneath \"top\""),
+                    HasSubstr("mount \"e\" beneath \"/x\" on \"d\" beneath \"top\""),
+                    HasSubstr("unmount \"d\" beneath \"top\"")));
+  for (const char* bad : {"-S true --beneath top", "--beneath top -D x",
+                          "-m x -E -t tmpfs --source-beneath top", "-D x --source-beneath top"})
+    EXPECT_EQ(beneath("$C mount_seq " + std::string(bad)).status, 1) << bad;
+  for (const char* failed :
+       {"-D x --beneath no/such", "-D x --beneath top/f", "-u . --beneath top"})
+    EXPECT_EQ(beneath("$C mount_seq " + std::string(failed)).status, 3) << failed;
+  // mount(2) itself would have to walk the path again.
+  const Outcome no_proc = beneath(
+      "unshare -m sh -c \"mount -t tmpfs none /proc; $C mount_seq -m out -t tmpfs -m d -t tmpfs "
+      "--beneath top\"");
+  EXPECT_EQ(no_proc.status, 3);
+  EXPECT_THAT(no_proc.err, AllOf(HasSubstr("item 2"), HasSubstr("needs a /proc")));
+}
+
+NS_TEST(NativeMountSeq, ImproveBeneathHoldsWhileTheTreeChanges) {
+  // "d" is now the directory, now the link that leads out.
+  const Outcome raced = beneath(
+      "(while test ! -e stop; do $C renameat2 -x top/d top/up; done) & for i in $(seq 40); do $C "
+      "mount_seq -D d/x -k --beneath top -e -e -m d/x -t tmpfs -k --beneath top -e -e -w d/x/f -d "
+      "x -k --beneath top -e -e 2>/dev/null; ls out; umount top/d/x top/up/x 2>/dev/null; done; : "
+      ">stop; wait; umount top/d/x top/up/x 2>/dev/null; grep /tmp/w/out /proc/self/mountinfo; "
+      "true");
+  EXPECT_EQ(raced.status, 0) << raced.err;
+  EXPECT_EQ(raced.out, "");
 }
 
 NS_TEST(NativeMountSeq, ImproveItemsFromADescriptor) {

@@ -12,6 +12,7 @@
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/child.h"
 #include "ctrtool/core/exec/context.h"
+#include "ctrtool/core/kit/resolve.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
 #include "ctrtool/core/sys/process.h"
@@ -22,25 +23,38 @@ namespace {
 constexpr mode_t kParentMode = 0755;
 constexpr int kShellNotFound = 127;
 
-Result<UniqueFd> open_here(const std::string& path, bool follow) {
-  return sys::openat2(kCwd, path, O_PATH, 0, follow ? 0 : RESOLVE_NO_SYMLINKS);
+Result<UniqueFd> open_here(const PathHere& at) {
+  if (!at.beneath.has_value())
+    return sys::openat2(kCwd, at.path, O_PATH, 0, at.follow ? 0 : RESOLVE_NO_SYMLINKS);
+  const UniqueFd top = TRY_CTX(sys::open(*at.beneath, O_PATH | O_DIRECTORY), "beneath");
+  return TRY_CTX(open_beneath(top, at.path, O_PATH, at.follow ? Follow::Yes : Follow::Never),
+                 "beneath %s", quote(*at.beneath).c_str());
 }
-
-Result<UniqueFd> open_here(const PathHere& path) { return open_here(path.path, path.follow); }
 
 // Empty where the path ends with a slash, or is the root.
 std::string name_in(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-Result<UniqueFd> open_directory_of(const std::string& path, bool follow) {
-  const std::size_t slash = path.rfind('/');
-  return open_here(slash == std::string::npos ? "." : path.substr(0, slash + 1), follow);
+Result<UniqueFd> open_directory_of(PathHere at) {
+  const std::size_t slash = at.path.rfind('/');
+  at.path = slash == std::string::npos ? "." : at.path.substr(0, slash + 1);
+  return open_here(at);
 }
 
-// mount(2) knows only paths. Without a /proc the checked path itself has to do.
-std::string path_to(BorrowedFd fd, const std::string& path) {
-  const std::string link = sys::proc_path(fd);
+// For calls that know only paths; nothing without a /proc.
+std::optional<std::string> link_of(BorrowedFd fd) {
+  std::string link = sys::proc_path(fd);
   const Result<bool> there = sys::exists(kCwd, link);
-  return there.ok() && *there ? link : path;
+  if (!there.ok() || !*there) return std::nullopt;
+  return link;
+}
+
+// Without a /proc the checked path itself has to do, unless more was promised about it.
+Result<std::string> path_to(BorrowedFd fd, const PathHere& at) {
+  std::optional<std::string> link = link_of(fd);
+  if (link.has_value()) return *std::move(link);
+  if (!at.beneath.has_value()) return at.path;
+  return make_error(Kind::Unsupported, "%s beneath %s needs a /proc", quote(at.path).c_str(),
+                    quote(*at.beneath).c_str());
 }
 
 // A name that was made, by the directory that it is in.
@@ -54,13 +68,24 @@ void remember_name(Context& ctx, const std::string& at, int flags) {
   });
 }
 
+// mkdirat(2) and its like do not follow a link, but take it for what is there already.
+Result<void> refuse_link(BorrowedFd directory, const std::string& path) {
+  const std::string name = name_in(path);
+  if (name.empty()) return {};
+  const std::optional<struct stat> found =
+      TRY(sys::fstatat_if_exists(directory, name, AT_SYMLINK_NOFOLLOW));
+  if (!found.has_value() || !S_ISLNK(found->st_mode)) return {};
+  return sys_error(ELOOP, "open %s", quote(path).c_str());
+}
+
 }  // namespace
 
 Result<void> run(const CheckPath& op, Context& ctx) {
   if (op.role == PathRole::Source) {
     ctx.source = TRY_CTX(open_here(op.path), "source");
   } else if (op.role == PathRole::Directory) {
-    ctx.root = TRY(open_directory_of(op.path.path, op.path.follow));
+    ctx.root = TRY(open_directory_of(op.path));
+    if (!op.path.follow) return refuse_link(ctx.root, op.path.path);
   } else {
     ctx.root = TRY(open_here(op.path));
   }
@@ -90,7 +115,7 @@ Result<void> run(const MakeParentsHere& op, Context&) {
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos;
        slash = path.find('/', slash + 1)) {
     const std::string parent = path.substr(0, slash);
-    const UniqueFd directory = TRY(open_directory_of(parent, op.at.follow));
+    const UniqueFd directory = TRY(open_directory_of({parent, op.at.follow, op.at.beneath}));
     const std::string name = name_in(parent);
     if (name.empty()) continue;
     const Result<void> made = sys::mkdirat(directory, name, kParentMode);
@@ -99,18 +124,33 @@ Result<void> run(const MakeParentsHere& op, Context&) {
   return {};
 }
 
+namespace {
+
+Result<void> make_node(const MakeHere& op, BorrowedFd directory, const std::string& name) {
+  if (name.empty()) return sys_error(EEXIST, "make %s", quote(op.at).c_str());  // "a/", "/"
+  return op.type == S_IFDIR ? sys::mkdirat(directory, name, op.mode)
+                            : sys::mknodat(directory, name, op.type | op.mode, 0);
+}
+
+// By its descriptor, where there is a /proc: by its name it might be somebody else's link by now.
+Result<void> set_mode(BorrowedFd directory, const std::string& name, mode_t mode) {
+  const UniqueFd made = TRY(sys::openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  const std::optional<std::string> link = link_of(made);
+  return link.has_value() ? sys::fchmodat(kCwd, *link, mode) : sys::fchmodat(directory, name, mode);
+}
+
+}  // namespace
+
 Result<void> run(const MakeHere& op, Context& ctx) {
   const std::string name = name_in(op.at);
-  const bool directory = op.type == S_IFDIR;
-  const Result<void> made = directory ? sys::mkdirat(ctx.root, name, op.mode)
-                                      : sys::mknodat(ctx.root, name, op.type | op.mode, 0);
+  const Result<void> made = make_node(op, ctx.root, name);
   if (!made.ok()) {
     const bool fine = made.error().code == EEXIST && op.may_exist;
     return fine ? Result<void>{} : made;
   }
-  remember_name(ctx, op.at, directory ? AT_REMOVEDIR : 0);
+  remember_name(ctx, op.at, op.type == S_IFDIR ? AT_REMOVEDIR : 0);
   if (!op.exact_mode.has_value()) return {};
-  return sys::fchmodat(ctx.root, name, *op.exact_mode);
+  return set_mode(ctx.root, name, *op.exact_mode);
 }
 
 Result<void> run(const LinkHere& op, Context& ctx) {
@@ -135,8 +175,10 @@ Result<void> run(const MountHere& op, Context& ctx) {
   // The name of another source is shown by the kernel, and means something to the file system.
   const bool moves = (op.flags & (MS_BIND | MS_MOVE)) != 0 && (op.flags & MS_REMOUNT) == 0;
   const bool from_source = moves && ctx.source.valid();
-  const std::string source = from_source ? path_to(ctx.source, op.source) : op.source;
-  return sys::mount(source, path_to(ctx.root, op.at), op.type, op.flags, op.data);
+  std::string source = op.source.path;
+  if (from_source) source = TRY(path_to(ctx.source, op.source));
+  const std::string target = TRY(path_to(ctx.root, op.at));
+  return sys::mount(source, target, op.type, op.flags, op.data);
 }
 
 namespace {
@@ -154,7 +196,12 @@ Result<void> unmount_by_name(const UnmountHere& op, const std::string& name, Con
 Result<void> run(const UnmountHere& op, Context& ctx) {
   const std::string name = name_in(op.at.path);
   const bool has_name = !name.empty() && name != "." && name != "..";
-  if (has_name && !op.at.follow) return unmount_by_name(op, name, ctx);
+  const bool beneath = op.at.beneath.has_value();
+  if (has_name && (beneath || !op.at.follow)) return unmount_by_name(op, name, ctx);
+  if (beneath)
+    return make_error(Kind::InvalidSpec, "%s is no name of what is to be unmounted",
+                      quote(op.at.path).c_str());
+  ctx.root = UniqueFd();  // it would keep the mount busy
   return sys::umount2(op.at.path, op.flags);
 }
 
@@ -163,8 +210,9 @@ Result<void> run(const RollBackMount& op, Context& ctx) {
   if (ctx.undo == nullptr) return {};
   UniqueFd top = TRY(open_here(op.at));
   auto shared = std::make_shared<UniqueFd>(std::move(top));
-  ctx.undo->add([shared, path = op.at.path] {
-    static_cast<void>(sys::umount2(path_to(*shared, path), MNT_DETACH));
+  ctx.undo->add([shared, at = op.at] {
+    const Result<std::string> path = path_to(*shared, at);
+    if (path.ok()) static_cast<void>(sys::umount2(*path, MNT_DETACH));
   });
   return {};
 }

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kMaxLinks = 40;  // as the kernel (path_resolution(7))
 constexpr std::uint64_t kInRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+constexpr std::uint64_t kBeneath = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
 
 // EAGAIN: somebody renames below the root right now and the kernel cannot vouch for "..".
 template <typename Open>
@@ -37,8 +38,8 @@ struct Lookup {
   std::uint64_t resolve;
 };
 
-Lookup lookup(int flags, Follow follow) {
-  Lookup how{flags, kInRoot};
+Lookup lookup(int flags, Follow follow, std::uint64_t inside = kInRoot) {
+  Lookup how{flags, inside};
   if (follow == Follow::Never) how.resolve |= RESOLVE_NO_SYMLINKS;
   if (follow == Follow::NotLast) how.flags |= O_NOFOLLOW;
   return how;
@@ -159,6 +160,15 @@ Result<std::optional<UniqueFd>> open_in_root_if_exists(BorrowedFd root, const st
                                                        int flags, Follow follow) {
   const Lookup how = lookup(flags, follow);
   return again([&] { return sys::openat2_if_exists(root, path, how.flags, how.resolve); });
+}
+
+Result<UniqueFd> open_beneath(BorrowedFd top, const std::string& path, int flags, Follow follow) {
+  const Lookup how = lookup(flags, follow, kBeneath);
+  Result<UniqueFd> fd = openat2_again(top, path, how.flags, how.resolve);
+  if (fd.ok() || fd.error().code != EXDEV) return fd;
+  Error error = make_error(Kind::System, "%s leads out of the directory", quote(path).c_str());
+  error.code = EXDEV;
+  return error;
 }
 
 Result<Parent> ensure_parent_in_root(BorrowedFd root, const std::string& path) {

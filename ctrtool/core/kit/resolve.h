@@ -23,6 +23,11 @@ Result<UniqueFd> open_in_root(BorrowedFd root, const std::string& path, int flag
 Result<std::optional<UniqueFd>> open_in_root_if_exists(BorrowedFd root, const std::string& path,
                                                        int flags, Follow follow = Follow::Yes);
 
+// openat2 with RESOLVE_BENEATH: a path that leads out of `top`, as an absolute one does, a link or
+// "..", is an error, EXDEV.
+Result<UniqueFd> open_beneath(BorrowedFd top, const std::string& path, int flags,
+                              Follow follow = Follow::Yes);
+
 // What the last component becomes when it is missing. Missing directories on the way get 0755.
 enum class Missing : std::uint8_t { Directory, File };
 // An O_PATH descriptor of `path`, made if missing. A dangling link is re-based inside the root.

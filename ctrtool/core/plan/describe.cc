@@ -489,8 +489,11 @@ Named show(const BecomeOwner& op) {
   return {"become_owner", strf("effective user %u, the owner of what comes", op.uid)};
 }
 
+std::string place(const PathHere& path) {
+  return quote(path.path) + (path.beneath.has_value() ? " beneath " + quote(*path.beneath) : "");
+}
 std::string path_here(const PathHere& path) {
-  return quote(path.path) + (path.follow ? ", links are fine" : "");
+  return place(path) + (path.follow ? ", links are fine" : "");
 }
 Named show(const CheckPath& op) {
   const char* const what = op.role == PathRole::Source      ? "find the source "
@@ -528,14 +531,14 @@ std::string mount_call_words(unsigned long flags) {
   return out;
 }
 Named show(const MountHere& op) {
-  std::string text = "mount " + quote(op.source) + " on " + quote(op.at);
+  std::string text = "mount " + place(op.source) + " on " + place(op.at);
   if (!op.type.empty()) text += ", type " + op.type;
   if (op.flags != 0) text += strf(", flags %#lx:%s", op.flags, mount_call_words(op.flags).c_str());
   if (!op.data.empty()) text += ", data " + quote(op.data);
   return {"mount_here", text};
 }
 Named show(const UnmountHere& op) {
-  return {"unmount_here", "unmount " + quote(op.at.path) + unmount_words(op.flags)};
+  return {"unmount_here", "unmount " + place(op.at) + unmount_words(op.flags)};
 }
 Named show(const RollBackMount& op) {
   return {"roll_back_mount", "a failure detaches what is on " + path_here(op.at)};

@@ -12,10 +12,12 @@
 
 namespace ctr {
 
-// Links on the way, and at its end, are refused unless `follow`.
+// Links on the way, and at its end, are refused unless `follow`. With `beneath` the path begins at
+// that directory, and what leads out of it is refused.
 struct PathHere {
   std::string path;
   bool follow = false;
+  std::optional<std::string> beneath{};
 };
 
 // What is to be found there: what is mounted, the directory of the last name, or what has the name.
@@ -55,14 +57,14 @@ struct WriteHere {
 // mount(2), its arguments as they are, on the target that CheckPath has left; for a bind or a move
 // from the source, if that was checked.
 struct MountHere {
-  std::string at;
-  std::string source;
+  PathHere at;
+  PathHere source;
   std::string type;
   unsigned long flags;
   std::string data;
 };
-// umount2(2), its arguments as they are; unless links are followed, by its name in the directory
-// that CheckPath has left.
+// umount2(2), its arguments as they are; unless links are followed to where they lead, by its name
+// in the directory that CheckPath has left.
 struct UnmountHere {
   PathHere at;
   int flags;

@@ -6,6 +6,7 @@
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/kit/cgroup_enter.h"
 #include "ctrtool/core/kit/cgroup_layout.h"
+#include "ctrtool/core/kit/resolve.h"
 #include "ctrtool/core/sys/file.h"
 
 namespace ctr {
@@ -98,20 +99,18 @@ Result<std::vector<Entry>> entries_of(const Request& request, BorrowedFd base) {
   return entries;
 }
 
-// Below `name`, the cgroup that is meant there.
-Result<std::string> path_in(const Request& request, const CgroupLayout& layout, BorrowedFd base,
-                            const std::string& name) {
-  if (!request.relative) return name + "/" + request.path;
-  const UniqueFd hierarchy = TRY(sys::openat(base, name, O_PATH | O_DIRECTORY));
-  const std::string own = TRY_CTX(own_cgroup(layout, hierarchy), "%s", quote(name).c_str());
-  return name + own + "/" + request.path;
-}
-
+// Hierarchies may be links to others, "cpu" to "cpu,cpuacct"; what is in them may not.
 Result<void> enter(const Request& request, const CgroupLayout& layout, BorrowedFd base,
                    const std::string& name) {
-  const std::string path = TRY(path_in(request, layout, base, name));
-  return enter_cgroup(base, path,
-                      {.pid = request.pid, .threads = request.threads, .create = request.create});
+  const UniqueFd hierarchy = TRY(open_beneath(base, name, O_PATH | O_DIRECTORY));
+  std::string path = request.path;
+  if (request.relative) {
+    const std::string own = TRY_CTX(own_cgroup(layout, hierarchy), "%s", quote(name).c_str());
+    path = own + "/" + path;
+  }
+  const EnterCgroup how{.pid = request.pid, .threads = request.threads, .create = request.create};
+  TRY_CTX(enter_cgroup(hierarchy, path, how), "%s", quote(name).c_str());
+  return {};
 }
 
 bool is_missing(BorrowedFd base, const Entry& entry) {

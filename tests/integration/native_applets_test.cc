@@ -124,6 +124,20 @@ NS_TEST(NativeResetCgroup, OptionsOrderAndNames) {
   EXPECT_EQ(shell("$C reset_cgroup -c '' -- /no/such").status, 127);
 }
 
+NS_TEST(NativeResetCgroup, ImproveNoLinksInThePath) {
+  const std::string tree =
+      "cd /tmp; rm -rf t out; mkdir -p t/cpu,cpuacct/g out; ln -s cpu,cpuacct t/cpu; ln -s g "
+      "t/cpu/l; ln -s /tmp/out t/cpu/o; : >t/cpu/g/cgroup.procs; $C reset_cgroup -b t -c cpu ";
+  EXPECT_EQ(shell(tree + "-p g -- cat t/cpu/g/cgroup.procs").out, "0") << "a hierarchy may be one";
+  EXPECT_EQ(shell(tree + "-p /g -- cat t/cpu/g/cgroup.procs").out, "0");
+  const Outcome link = shell(tree + "-p l -- true");
+  EXPECT_EQ(link.status, 1);
+  EXPECT_THAT(link.err, HasSubstr("\"cpu\": open \"./l/cgroup.procs\""));
+  EXPECT_THAT(link.err, HasSubstr("symbolic links"));
+  EXPECT_EQ(shell(tree + "-n -p o/new -- true; test -e out/new && echo out").out, "");
+  EXPECT_EQ(shell(tree + "-n -p g/new -- true; test -d t/cpu/g/new && echo made").out, "made\n");
+}
+
 NS_TEST(NativeSetFds, ImproveWithoutCloseRange) {
   // A seccomp program that answers EPERM to close_range (436): the table of /proc serves.
   const Outcome scanned = shell(

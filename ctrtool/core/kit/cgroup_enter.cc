@@ -2,20 +2,23 @@
 #include "ctrtool/core/kit/cgroup_enter.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "ctrtool/core/base/strf.h"
+#include "ctrtool/core/kit/resolve.h"
 #include "ctrtool/core/sys/file.h"
 
 namespace ctr {
 namespace {
 
-Result<void> make_directory(BorrowedFd base, const std::string& path) {
+Result<void> make_directory(BorrowedFd hierarchy, const std::string& path) {
   constexpr mode_t kMode = 0755;
-  const Result<void> made = sys::mkdirat(base, path, kMode);
+  const std::size_t slash = path.rfind('/');
+  const UniqueFd parent =
+      TRY(open_beneath(hierarchy, path.substr(0, slash + 1), O_PATH | O_DIRECTORY, Follow::Never));
+  const Result<void> made = sys::mkdirat(parent, path.substr(slash + 1), kMode);
   return made.ok() || made.error().code == EEXIST ? Result<void>{} : made;
 }
 
@@ -30,11 +33,12 @@ const CgroupHierarchy* find(const CgroupLayout& layout, const CgroupMembership& 
 
 }  // namespace
 
-Result<void> enter_cgroup(BorrowedFd base, const std::string& path, const EnterCgroup& how) {
-  if (how.create) TRY(make_directory(base, path));
-  const std::string file = path + (how.threads ? "/cgroup.threads" : "/cgroup.procs");
-  const UniqueFd procs = TRY(sys::openat2(base, file, O_WRONLY | O_TRUNC | O_NONBLOCK | O_NOFOLLOW,
-                                          0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS));
+Result<void> enter_cgroup(BorrowedFd hierarchy, const std::string& path, const EnterCgroup& how) {
+  const std::string below = "./" + path;  // "/a/b" begins at the hierarchy's root
+  if (how.create) TRY(make_directory(hierarchy, below));
+  const std::string file = below + (how.threads ? "/cgroup.threads" : "/cgroup.procs");
+  const UniqueFd procs =
+      TRY(open_beneath(hierarchy, file, O_WRONLY | O_TRUNC | O_NONBLOCK, Follow::Never));
   const Result<std::size_t> written = sys::write(procs, strf("%d", how.pid));
   if (written.ok()) return {};
   return sys_error(written.error().code, "move into %s", quote(path).c_str());
@@ -58,7 +62,7 @@ Result<void> enter_cgroups_of(pid_t pid) {
     const CgroupHierarchy* hierarchy = find(layout, membership);
     if (hierarchy == nullptr || hierarchy->own_path == membership.path) continue;
     const UniqueFd base = TRY(sys::open(hierarchy->mountpoint, O_PATH | O_DIRECTORY));
-    TRY(enter_cgroup(base, "." + membership.path, {}));
+    TRY(enter_cgroup(base, membership.path, {}));
   }
   return {};
 }

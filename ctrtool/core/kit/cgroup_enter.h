@@ -20,9 +20,8 @@ struct EnterCgroup {
   bool create = false;   // the directory, 0755, if it is missing
 };
 
-// `path`: of the cgroup below `base`, where hierarchies may be links to others ("cpu" to
-// "cpu,cpuacct") but nothing leads out.
-Result<void> enter_cgroup(BorrowedFd base, const std::string& path, const EnterCgroup& how);
+// `path`: of the cgroup in its hierarchy, from its root on. No links and no "..".
+Result<void> enter_cgroup(BorrowedFd hierarchy, const std::string& path, const EnterCgroup& how);
 
 // Where we are in the hierarchy that is mounted on this directory: "/a/b". Kind::NotFound: nowhere,
 // as the directory is none of the layout's.

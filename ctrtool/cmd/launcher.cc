@@ -271,8 +271,6 @@ Result<Ending> become_script(const Request& request, const Files& files, Prepare
 Result<Ending> launch(const Request& request, const ContainerPlan& plan, Files& files) {
   ScriptRunner scripts(request, files);
   ExecuteOptions options = TRY(execute_options(request, files, scripts));
-  // A caller that ignores SIGCHLD would have the kernel reap for us, and the status lost.
-  TRY(sys::set_disposition(SIGCHLD, SIG_DFL));
   Result<Prepared> process = prepare(plan, std::move(options));
   if (!process.ok()) {
     const Ending ending = plan_failed("launcher", process.error(), kExitUsage);
@@ -330,6 +328,8 @@ Result<Ending> launcher(const Parsed& parsed) {
   TRY(open_files(request, files));
   const ContainerPlan plan = plan_launcher(request, program_env(request, files.program));
   TRY(check_plan(plan));
+  // A caller that ignores SIGCHLD would have the kernel reap for us, and the status lost.
+  TRY(sys::set_disposition(SIGCHLD, SIG_DFL));
   return request.direct ? launch_in_place(request, plan, files) : launch(request, plan, files);
 }
 

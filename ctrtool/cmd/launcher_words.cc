@@ -310,6 +310,10 @@ Result<bool> take_identity(const Given& given, const CapSets& held, int last, Re
       return true;
     case 'b':
       request.bounding = TRY(cap_set_of(given, held.bounding, last));
+      // "all" is what there is.
+      request.bounding_lacks = given.value.find("all") == std::string::npos
+                                   ? *request.bounding - held.bounding
+                                   : CapSet();
       return true;
     case 'B':
       request.securebits = TRY(securebits_of(given));
@@ -453,7 +457,7 @@ Result<void> check_direct(const Request& r) {
   return keep({
       {held, "the direct mode (-f) has no child to be held: no script and nothing around it"},
       {child, "the direct mode (-f) has no child: no maps, limits, hostname, pids, cgroup"},
-      {stdio || r.wait, "the direct mode (-f) neither waits nor relays"},
+      {stdio || (r.wait && !r.no_exec), "the direct mode (-f) neither waits nor relays"},
   });
 }
 
@@ -471,6 +475,8 @@ Result<void> check_words(const Request& r) {
       {r.script_no_fork && r.wait, "-F leaves nobody who could wait (-w)"},
       {r.death_signal.has_value() && (programs > 0 || r.forks != Request::Forks::No),
        "--pdeathsig goes neither with --exec... nor with --fork..."},
+      {r.forward_signals && !r.wait && r.relay == Request::Relay::None,
+       "--forward-signals needs -w"},
       {early_pid, "--old-nsenter cannot join a pid namespace"},
       {own_process, "--set-tid and -O do not go with joining a user namespace by --nsenter2"},
       {!r.time_offsets.empty() && (r.namespaces & CLONE_NEWTIME) == 0, "--time-offset needs -T"},
@@ -479,12 +485,24 @@ Result<void> check_words(const Request& r) {
   });
 }
 
-}  // namespace
-
-bool LauncherRequest::joins_user_namespace() const {
+bool any_joins_user(const std::vector<JoinRequest>& joins) {
   return std::ranges::any_of(
       joins, [](const JoinRequest& join) { return join.all || (join.types & CLONE_NEWUSER) != 0; });
 }
+
+// Whoever enters a user namespace has a whole bounding set there.
+Result<void> check_bounding(const Request& r) {
+  const bool enters_user = (r.namespaces & CLONE_NEWUSER) != 0 || r.user_namespace.has_value() ||
+                           any_joins_user(r.early_joins) || any_joins_user(r.joins) ||
+                           any_joins_user(r.late_joins);
+  if (enters_user || r.bounding_lacks.empty()) return {};
+  return make_error(Kind::InvalidSpec, "-b: %s cannot be kept, not being in our bounding set",
+                    cap_names(r.bounding_lacks).c_str());
+}
+
+}  // namespace
+
+bool LauncherRequest::joins_user_namespace() const { return any_joins_user(joins); }
 
 bool clears_caps(const Request& r) {
   if (r.clear_caps.has_value()) return *r.clear_caps;
@@ -513,6 +531,7 @@ Result<Request> read_launcher_words(const Parsed& parsed, const CapSets& held, i
 Result<void> check_launcher(const Request& request, bool no_new_privs) {
   TRY(check_words(request));
   TRY(check_direct(request));
+  TRY(check_bounding(request));
   if (!request.unsafe) TRY(check_combinations(request));
   if (request.clear_caps.has_value() || !clears_caps(request)) return {};
   if (!no_new_privs && !request.no_new_privs) return {};
@@ -521,6 +540,11 @@ Result<void> check_launcher(const Request& request, bool no_new_privs) {
                     "no_new_privs the program could not get them back: say "
                     "--clear-caps-before-exec=1, or =0");
 }
+
+// What the first launcher did not have.
+constexpr std::string_view kNewerOptions[] = {
+    "network",         "time",      "time-offset", "cgroup-dir", "chdir",      "seccomp-fd",
+    "forward-signals", "pdeathsig", "setenv",      "unsetenv",   "tty-stderr", "dry-run"};
 
 const Manual kLauncherManual = {
     .name = "launcher",
@@ -554,6 +578,7 @@ const Manual kLauncherManual = {
         "  --disable-setgroups -g -- sh -c 'id -u; hostname; echo $$'",
     .order = Order::Stop,
     .failure_status = kExitUsage,
+    .newer = kNewerOptions,
 };
 
 }  // namespace ctr

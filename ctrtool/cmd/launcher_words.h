@@ -47,6 +47,7 @@ struct LauncherRequest {
   std::optional<CapSet> ambient{};
   bool ambient_inherit = false;
   std::optional<CapSet> bounding{};
+  CapSet bounding_lacks{};  // of what -b names
   bool keep_caps = false;
   std::optional<unsigned> securebits{};
   bool no_new_privs = false;

@@ -86,18 +86,27 @@ class Parser {
 
   Result<const OptionRow*> find_long(const std::string& name) const {
     std::vector<const OptionRow*> near;
+    std::vector<const OptionRow*> older;
     for (const std::span<const OptionRow> rows :
          {manual_.options, std::span<const OptionRow>(kCommonRows)}) {
       for (const OptionRow& row : rows) {
         if (row.name == nullptr) continue;
         if (name == row.name) return &row;
-        if (!name.empty() && std::string_view(row.name).starts_with(name)) near.push_back(&row);
+        if (name.empty() || !std::string_view(row.name).starts_with(name)) continue;
+        near.push_back(&row);
+        if (!is_newer(row)) older.push_back(&row);
       }
     }
     if (near.size() == 1) return near.front();
+    if (older.size() == 1) return older.front();
     if (near.empty()) return unknown_option("--" + name);
     return make_error(Kind::InvalidSpec, "option %s could be --%s or --%s",
                       quote("--" + name).c_str(), near[0]->name, near[1]->name);
+  }
+
+  bool is_newer(const OptionRow& row) const {
+    return row.key == kHelpKey || row.key == kVersionKey ||
+           std::ranges::find(manual_.newer, row.name) != manual_.newer.end();
   }
 
   Result<void> take_letters(const std::string& word) {

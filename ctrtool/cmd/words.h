@@ -60,6 +60,9 @@ struct Manual {
   Order order = Order::Stop;
   int usage_status = kExitUsage;
   int failure_status = kExitSetup;
+  // Long options that came after scripts had begun to abbreviate the others: an abbreviation that
+  // fits one of these and one of those means that one. --help and --version are among them.
+  std::span<const std::string_view> newer{};
 };
 
 struct Given {

@@ -172,6 +172,21 @@ NS_TEST(NativeLauncherOptions, CapabilitiesKeptAndInherited) {
   EXPECT_THAT(shell("$C launcher -w -I kill -a net_raw -a inherit -S 5" + sets).out,
               HasSubstr("Inh 20\nPrm 20\nAmb 20\n"));
   EXPECT_EQ(shell("$C launcher -w -q -S 5 --clear-caps-before-exec=1 -- true").status, 0);
+  // What is in the bounding set no more cannot stay in it; "all" is what there is.
+  const auto again = [&](const std::string& words) {
+    return shell(
+        "$C launcher -w --clear-caps-before-exec=0 -b kill,setpcap,setuid,setgid,sys_admin -- $C "
+        "launcher --unsafe-no-escape -w --clear-caps-before-exec=0 -N -g " +
+        words + " -- sed -n 's/^CapBnd:.0*//p' /proc/self/status");
+  };
+  const Outcome lacks = again("-b kill,net_raw");
+  EXPECT_EQ(lacks.status, 1);
+  EXPECT_THAT(lacks.err, HasSubstr("-b: CAP_NET_RAW cannot be kept"));
+  EXPECT_EQ(again("-b 0x2020").status, 1);
+  EXPECT_EQ(again("-b kill").out, "20\n");
+  EXPECT_EQ(again("-b all").out, "2001e0\n");
+  EXPECT_EQ(again("-b -kill").out, "2001c0\n");
+  EXPECT_EQ(again("-U -b kill,net_raw").out, "2020\n");
   EXPECT_EQ(shell("$C launcher -w -b kill -D -- true").status, 1);
   EXPECT_EQ(shell("$C launcher -w -b kill -D --clear-caps-before-exec -- true").status, 0);
   EXPECT_EQ(shell("$C launcher -w -b kill -D --clear-caps-before-exec=0 -- true").status, 0);
@@ -199,6 +214,15 @@ NS_TEST(NativeLauncherOptions, DirectModeKeepsThePid) {
           .out,
       "1\n");
   EXPECT_EQ(shell("$C launcher -f i -p --fork -- sh -c 'echo $$'").out, "1\n");
+  // A caller that ignores its children loses no status, and the program starts with the default.
+  for (const char* words : {"-f i -p --fork", "-w", "-w --fork"})
+    EXPECT_EQ(shell("$C ppid_check -i CHLD $C launcher " + std::string(words) +
+                    " -- sh -c 'grep -q \"SigIgn:.0*$\" /proc/self/status && exit 6'")
+                  .status,
+              6)
+        << words;
+  EXPECT_EQ(shell("$C launcher -f i -m --no-exec").status, 0);
+  EXPECT_EQ(shell("$C launcher -f i -m -r /no/such --no-exec -- true").status, 1);
   EXPECT_EQ(shell("exec 8</proc/self/ns/user; $C launcher --unsafe-no-escape -f 8 -- true").status,
             1)
       << "our own user namespace cannot be joined";

@@ -229,6 +229,25 @@ NS_TEST(NativeLauncher, SetTidAndTimeNamespace) {
   EXPECT_EQ(later.out, "later\n") << later.err;
 }
 
+// Options that came later take no abbreviation away from those that were there.
+NS_TEST(NativeLauncher, OptionsAreAbbreviatedAsEver) {
+  EXPECT_EQ(shell("$C launcher --wai --ti 12345 -- cat /proc/self/timerslack_ns").out, "12345\n");
+  EXPECT_NE(shell("$C launcher -w --ne -- readlink /proc/self/ns/net").out,
+            shell("readlink /proc/self/ns/net").out);
+  EXPECT_NE(shell("$C launcher -w --cgr -- readlink /proc/self/ns/cgroup").out,
+            shell("readlink /proc/self/ns/cgroup").out);
+  EXPECT_EQ(shell("$C launcher -w --sec 1 -- sed -n 's/CapEff:.0*/x/p' /proc/self/status").out,
+            "x\n");
+  EXPECT_EQ(shell("$C launcher -w -u --h box -- hostname").out, "box\n");
+  EXPECT_EQ(shell("$C launcher --esc -w -U --uid-m=0.0.1 --gid-m=0.0.1 --d -g -- cat "
+                  "/proc/self/setgroups")
+                .out,
+            "deny\n");
+  const Outcome either = shell("$C launcher -w --exec-f x -- true");
+  EXPECT_EQ(either.status, 1);
+  EXPECT_THAT(either.err, HasSubstr("could be --exec-file or --exec-file-host"));
+}
+
 NS_TEST(NativeLauncher, ValuesAreReadAsInTheOtherApplets) {
   const Outcome plan = shell(
       "$C launcher --dry-run -m -R unb -T --time-offset boottime=-1.5 -B noroot+noroot_locked "
@@ -262,6 +281,8 @@ NS_TEST(NativeLauncher, ChecksComeBeforeAnythingIsDone) {
                             "--exec-anon-fd --exec-host /x -- true",
                             "-F -x true -w -- true",
                             "-f i -x true -- true",
+                            "-f i -w -- true",
+                            "--forward-signals -- true",
                             "--uid-map 0.0 -- true",
                             "-I nosuch -- true",
                             "--bogus -- true",

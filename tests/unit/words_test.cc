@@ -55,6 +55,19 @@ TEST(Words, BareWordsAsTheOrderSays) {
   EXPECT_EQ(read({"p", "-a", "--", "-b"}, Order::InPlace), "@=p -a= | -b");
 }
 
+TEST(Words, AnAbbreviationMeansTheOptionThatWasThereBefore) {
+  constexpr std::string_view kNewer[] = {"bunch"};
+  Manual with_newer = manual(Order::Stop);
+  with_newer.newer = kNewer;
+  const auto first = [&](const std::string& word) {
+    const Result<Parsed> parsed = parse_words(with_newer, {"x", word, "y"});
+    return parsed.ok() ? parsed->options.at(0).word : parsed.error().message;
+  };
+  EXPECT_EQ(first("--bu"), "--bundle");
+  EXPECT_EQ(first("--bunc"), "--bunch");
+  EXPECT_EQ(first("--bunch"), "--bunch");
+}
+
 TEST(Words, LongOptionsByUniqueBeginning) {
   EXPECT_EQ(read({"--al", "--bundl", "x"}), "--all= --bundle=x |");
   EXPECT_THAT(read({"--bun", "x"}), HasSubstr("could be --bundle or --bunch"));

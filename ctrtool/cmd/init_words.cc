@@ -128,6 +128,17 @@ Result<void> take_of_program(const Given& given, bool exact_fds, InitProgram& pr
   return {};
 }
 
+// A number, 0x and 0 at its beginning mean what they do elsewhere, or a name.
+Result<int> signal_of(const Given& given) {
+  constexpr int kLast = 64;
+  if (given.value.empty() || given.value[0] < '0' || given.value[0] > '9') {
+    return TRY_CTX(parse_signal(given.value), "%s", given.word.c_str());
+  }
+  const int number = TRY(number_of<int>(given));
+  if (number > kLast) return usage_error(given, "no signal has this number");
+  return number;
+}
+
 Result<void> take_of_signal(const Given& given, InitSignal& signal) {
   if (given.key == 'a') signal.action = TRY(action_of(given));
   if (given.key == 'i') signal.pre = given.value;
@@ -184,7 +195,7 @@ class Reader {
         request_.programs.emplace_back().argv.push_back(given.value);
         return {};
       case 's':
-        signal_ = TRY_CTX(parse_signal(given.value), "%s", given.word.c_str());
+        signal_ = TRY(signal_of(given));
         if (signal_ != 0) request_.signals[*signal_];
         return {};
       case kGrace:

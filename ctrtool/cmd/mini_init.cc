@@ -55,7 +55,7 @@ class Init {
       if (!slot.program->on_demand) start(slot);
     while (!end_.has_value()) {
       const int signal = TRY(wait());
-      if (signal > 0 && signal != SIGCHLD) TRY(act(signal));
+      if (request_.signals.contains(signal)) TRY(act(signal));
       reap();
       if (!end_.has_value()) obey();
       if (!end_.has_value()) do_what_is_due();

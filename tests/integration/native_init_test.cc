@@ -82,6 +82,15 @@ NS_TEST(NativeMiniInit, SequenceSignalsAndShutdown) {
   EXPECT_EQ(init("$L $B init2 stray -n /bin/true").status, 1) << "before any program";
 }
 
+// What pid 1 waits for anyway may have an action of its own.
+NS_TEST(NativeMiniInit, OptionsTheEndOfAProgramIsASignalToo) {
+  EXPECT_EQ(init("$L $B init -s CHLD -a exit -n /bin/true").status, 0);
+  const Outcome once = init(
+      "printf '#!/bin/sh\\necho $1\\n' >/tmp/pre; chmod +x /tmp/pre; $L $B init -s 17 -a exit -i "
+      "/tmp/pre -n /bin/true");
+  EXPECT_EQ(once.out, "17\n") << once.err;
+}
+
 NS_TEST(NativeMiniInit, ImproveMistakesAreNamed) {
   EXPECT_EQ(init("$L $B init stray").status, 1);
   EXPECT_EQ(init("$L $B init -c x").status, 1);

@@ -242,7 +242,11 @@ NS_TEST(NativeCommon, Section10SignalNames) {
         .status;
   };
   for (const char* name : {"10", "USR1", "sigusr1", "SIGUSR1"}) EXPECT_EQ(traps(name), 0) << name;
+  // Numbers are base 0 here as well.
+  for (const char* name : {"0xa", "012"}) EXPECT_EQ(traps(name), 0) << name;
   EXPECT_EQ(traps("nosuch"), 1);
+  EXPECT_EQ(traps("0x41"), 1);
+  EXPECT_EQ(traps("08"), 1);
   EXPECT_EQ(traps("65"), 1);
 }
 

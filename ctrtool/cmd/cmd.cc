@@ -144,13 +144,14 @@ Result<void> read_source(const Settings& settings, const Given& source, Words& i
   const std::string from = is_stdin ? "standard input" : quote(source.value);
   std::string text;
   {
-    const FdArgument fd = TRY(take_fd(spec, O_RDONLY | O_NOCTTY));
+    const FdArgument fd = TRY_CTX(take_fd(spec, O_RDONLY | O_NOCTTY), "%s", source.word.c_str());
     if (settings.check) TRY_CTX(check_perms(fd.fd()), "%s", from.c_str());
     text = TRY_CTX(sys::read_all(fd.fd(), settings.max_bytes), "%s", from.c_str());
     if (source.key == 'F' && fd.fd().raw() > STDERR_FILENO && !source.value.starts_with('='))
       ::close(fd.fd().raw());
   }
-  if (settings.unlink && source.key == 'f' && !is_stdin) TRY(sys::unlinkat(kCwd, source.value, 0));
+  const bool removed = settings.unlink && !settings.dry_run && source.key == 'f' && !is_stdin;
+  if (removed) TRY(sys::unlinkat(kCwd, source.value, 0));
   const Result<void> added = add_text(settings, text, from, items);
   ::explicit_bzero(text.data(), text.size());
   return added;
@@ -199,9 +200,16 @@ Result<Ending> print_words(const Words& words) {
   return Ending{};
 }
 
-bool is_cmd(const Words& words) {
-  const Applet* applet = find_applet(words[0]);
-  return applet != nullptr && applet->run == run_cmd;
+// As the dispatcher does: by what follows the last '/'.
+void take_base_name(std::string& word) { word.erase(0, word.rfind('/') + 1); }
+
+Result<Ending> run_words(Words words) {
+  if (!is_applet(words[0])) {
+    complain(kCmdManual.name, "unknown applet " + quote(words[0]) + suggest_applet(words[0]));
+    return Ending{.status = kExitNotFound};
+  }
+  words[0].insert(0, ":");
+  return becomes(std::move(words));
 }
 
 Result<Ending> run_file(const Parsed& first) {
@@ -211,11 +219,9 @@ Result<Ending> run_file(const Parsed& first) {
     Words words = TRY(whole_vector(settings, parsed));
     if (settings.dry_run) return print_words(words);
     if (settings.exec) return becomes(std::move(words));
+    take_base_name(words[0]);
     TRY(refuse_escape(words));
-    if (!is_cmd(words)) {
-      words[0].insert(0, ":");
-      return becomes(std::move(words));
-    }
+    if (words[0] != kCmdManual.name) return run_words(std::move(words));
     parsed = TRY(parse_words(kCmdManual, words));
     if (!parsed.help && !parsed.version) continue;
     TRY(print(help_text(kCmdManual)));

@@ -26,7 +26,7 @@ constexpr OptionRow kOptions[] = {
     {kFile0, "file0", "PATH", "the same, ended by zero bytes"},
     {'F', "fd", "SPEC", "read lines from the descriptor N, /VAR, :VAR or =PATH"},
     {'k', "keep", "NAME", "with -i: keep NAME"},
-    {'S', "split-string", "TEXT", "split into words, with quotes, before the rest"},
+    {'S', "split-string", "TEXT", "split into words, with quotes, before the rest; options too"},
     {'v', "debug", nullptr, "say on stderr what is done, without values"},
     {'a', "argv0", "TEXT", "argument 0 of PROGRAM"},
 };
@@ -117,6 +117,7 @@ Result<void> read_source(Environment& env, const Given& option) {
   const char end = option.key == kFile0 ? '\0' : '\n';
   const std::string spec = option.key == 'F' ? option.value : "=" + option.value;
   const FdArgument fd = TRY_CTX(take_fd(spec, O_RDONLY | O_NOCTTY), "%s", option.word.c_str());
+  if (spec.starts_with(':')) env.unset(spec.substr(1));  // take_fd knows only our own
   const std::string text = TRY_CTX(sys::read_all(fd.fd()), "%s", option.word.c_str());
   return set_lines(env, text, end, quote(option.value));
 }
@@ -144,15 +145,28 @@ Result<void> apply_options(const Parsed& parsed, bool empty, bool debug, Environ
   return {};
 }
 
-Result<Words> words_of(const Parsed& parsed) {
-  Words words;
+bool takes_value(const Given& option) {
+  const auto row = std::ranges::find(kOptions, option.key, &OptionRow::key);
+  return row != std::end(kOptions) && row->argument != nullptr;
+}
+
+// The command line with the words of -S in it: they may begin with options of their own.
+Result<Parsed> split_words(const Parsed& parsed) {
+  Words words{kEnvManual.name};
+  Words split;
   for (const Given& option : parsed.options) {
-    if (option.key != 'S') continue;
-    const Words more = TRY_CTX(split_quoted(option.value), "%s", option.word.c_str());
-    words.insert(words.end(), more.begin(), more.end());
+    if (option.key == 'S') {
+      const Words more = TRY_CTX(split_quoted(option.value), "%s", option.word.c_str());
+      split.insert(split.end(), more.begin(), more.end());
+      continue;
+    }
+    words.push_back(option.word);
+    if (takes_value(option)) words.push_back(option.value);
   }
+  words.insert(words.end(), split.begin(), split.end());
+  if (parsed.dashes) words.emplace_back("--");
   words.insert(words.end(), parsed.words.begin(), parsed.words.end());
-  return words;
+  return parse_words(kEnvManual, words);
 }
 
 // The program's words, what stands before them applied.
@@ -177,7 +191,11 @@ Result<Ending> print_env(const Parsed& parsed, const Environment& env) {
 }
 
 Result<Ending> change_env(const Parsed& parsed) {
-  Words words = TRY(words_of(parsed));
+  if (given(parsed, 'S')) {
+    const Parsed whole = TRY(split_words(parsed));
+    return change_env(whole);
+  }
+  Words words = parsed.words;
   const bool debug = given(parsed, 'v');
   const bool empty = !words.empty() && words[0] == "-";
   if (empty) words.erase(words.begin());

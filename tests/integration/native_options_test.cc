@@ -82,7 +82,19 @@ NS_TEST(NativeEnv, OptionsFilesKeepAndDirectory) {
   EXPECT_EQ(in_scratch("printf 'A=1\\nx\\0' >z; $C env -i --file0 z").out, "A=1\nx\n");
   EXPECT_EQ(in_scratch("printf 'A=1\\n' >f; $C env -i -F 8 8<f").out, "A=1\n");
   EXPECT_EQ(in_scratch("printf 'A=1\\n' >f; V=8 $C env -i -F :V 8<f").out, "A=1\n");
+  EXPECT_EQ(in_scratch("echo A=1 >f; V=8 $C env -F :V sh -c 'echo $A ${V-gone}' 8<f").out,
+            "1 gone\n");
+  EXPECT_EQ(in_scratch("V=8 $C env -F /V sh -c 'echo $A ${V-gone}' 8<f").out, "1 8\n");
   EXPECT_EQ(in_scratch("$C env -C / pwd").out, "/\n");
+  // The words of -S have options of their own, as in the first line of a script.
+  EXPECT_EQ(in_scratch("A=1 $C env -S '-i B=\"x y\"' C=3").out, "B=x y\nC=3\n");
+  EXPECT_EQ(in_scratch("A=1 $C env -S '-u A -S C=4' -i -k D").out, "C=4\n");
+  EXPECT_EQ(in_scratch("$C env -i -S A=1 -S B=2 C=3").out, "A=1\nB=2\nC=3\n");
+  EXPECT_EQ(in_scratch("ln -s $C env; printf '#!/tmp/w/env -S-i A=1 /bin/sh\\necho $A ${HOME-none} "
+                       "$1\\n' >s; chmod +x s; ./s word")
+                .out,
+            "1 none word\n");
+  EXPECT_EQ(in_scratch("$C env -S \"A='b\"").status, 125);
   EXPECT_EQ(in_scratch("$C env -C /").status, 125);
   EXPECT_EQ(in_scratch("$C env -a other sh -c 'echo $0'").out, "other\n");
   EXPECT_EQ(in_scratch("$C env -i -0 A=1").out, std::string("A=1\0", 4));
@@ -99,6 +111,8 @@ NS_TEST(NativeCmd, OptionsSourcesAndLimits) {
   EXPECT_EQ(in_scratch("printf 'A=1\\n' >f; echo B=2 >g; $C cmd -F 8 -f g -- env -i 8<f").out,
             "A=1\nB=2\n");
   EXPECT_EQ(in_scratch("echo A=1 >f; $C cmd -u -f f -- env -i; test -e f").status, 1);
+  EXPECT_EQ(in_scratch("echo A=1 >f; $C cmd -n -u -f f env >/dev/null; test -e f").status, 0);
+  EXPECT_THAT(in_scratch("$C cmd -F 3x env").err, HasSubstr("-F: \"3x\""));
   EXPECT_EQ(in_scratch("echo A=1 >f; $C cmd -m 2 -f f -- env -i").status, 125);
   EXPECT_EQ(in_scratch("echo A=1 >f; chmod 644 f; $C cmd -p -f f -- env -i").status, 125);
   EXPECT_EQ(in_scratch("echo A=1 >f; chmod 600 f; $C cmd -p -f f -- env -i").out, "A=1\n");

@@ -215,7 +215,11 @@ NS_TEST(NativeCmd, Example5Mistakes) {
   const Outcome bad = sh("printf 'a\\n\\\\q\\n' | $T cmd -e env");
   EXPECT_EQ(bad.status, 1);
   EXPECT_THAT(bad.err, HasSubstr("line 2"));
-  EXPECT_EQ(sh("echo | $T cmd nosuch").status, 127);
+  const Outcome unknown = sh("echo | $T cmd set_fd");
+  EXPECT_EQ(unknown.status, 127);
+  EXPECT_THAT(unknown.err, HasSubstr("unknown applet \"set_fd\", did you mean set_fds?"));
+  EXPECT_EQ(sh("$T cmd /x/y/env -i A=1 </dev/null").out, "A=1\n") << "as the dispatcher does";
+  EXPECT_EQ(sh("$T cmd /x/y/escape env </dev/null").status, 1);
   EXPECT_EQ(sh("$T cmd -f /nonexistent env").status, 125);
   EXPECT_EQ(sh("$T cmd escape env </dev/null").status, 1);
   const std::string deep = "cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd cmd ";

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "ctrtool/cmd/all.h"
+#include "ctrtool/cmd/reap.h"
 #include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/executor.h"
@@ -319,6 +320,7 @@ Result<Ending> rootfs_mount(const Parsed& parsed) {
     TRY(print(describe_text(plan)));
     return Ending{};
   }
+  const ReapOurselves reap;
   sys::umask(0);  // modes are meant as the plan says them
   TRY(execute_in_place(plan, {}));
   return Ending{};

@@ -98,6 +98,13 @@ NS_TEST(NativeRootfsMount, Example6OtherPidNamespace) {
   EXPECT_EQ(shown.out, "sleep 30 1\nsleep 30 ") << shown.err;
 }
 
+NS_TEST(NativeRootfsMount, SequenceAlsoForACallerThatIgnoresItsChildren) {
+  const Outcome mounted = build(
+      "-p /proc/self/ns/pid r && umount r; $C ppid_check -i CHLD $C rootfs-mount -p "
+      "/proc/self/ns/pid r && test -d r/self && umount r && echo mounted");
+  EXPECT_EQ(mounted.out, "mounted\n") << mounted.err;
+}
+
 // Only the options, on nothing but directories; then it is taken away again.
 std::string shown(const std::string& options, const std::string& command) {
   support::make_directories(kRoot);

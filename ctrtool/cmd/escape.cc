@@ -84,7 +84,7 @@ const Manual kEscapeManual = {
         "environment stay as they are. Applets that enter containers do so by themselves.",
     .options = {},
     .exit_codes = "255  no copy could be made, no such applet\nelse APPLET's",
-    .examples = "ctrtool escape launcher -w -Ump -t -- sh",
+    .examples = "ctrtool escape launcher -w -mp -t -- sh",
     .order = Order::Stop,
     .usage_status = kExitDispatch,
     .failure_status = kExitDispatch,

@@ -265,7 +265,8 @@ const Manual kMiniInitManual = {
     .options = kOptions,
     .exit_codes = kCodes,
     .examples =
-        "ctrtool launcher -w -mpt -- ctrtool init -s TERM -a exit -n /bin/sh -c -c -c 'sleep 5'",
+        "ctrtool launcher -w -mpt -- ctrtool init -s TERM -a exit -n /bin/sh -c -c -c 'kill -TERM "
+        "1'",
     .order = Order::InPlace,
     .failure_status = kExitUsage,
 };
@@ -278,7 +279,7 @@ const Manual kMiniInit2Manual = {
         "so is all that follows \"--\".",
     .options = kOptions,
     .exit_codes = kCodes,
-    .examples = "ctrtool launcher -w -mpt -- ctrtool init2 -s TERM -a exit -n /bin/echo hello",
+    .examples = "ctrtool launcher -w -mpt -- ctrtool init2 -n /bin/echo hello --exit-with",
     .order = Order::InPlace,
     .failure_status = kExitUsage,
 };

@@ -438,7 +438,7 @@ const Manual kNsenterManual = {
     .examples =
         "ctrtool nsenter -j n=/run/netns/a ip -br link\n"
         "ctrtool nsenter -j Un@$P sh -c 'readlink /proc/self/ns/net; id -u'\n"
-        "ctrtool nsenter -t $P -a --new mp --pid-file inner.pid -- sleep 60",
+        "ctrtool nsenter -t $P -a --new mp --pid-file inner.pid -- sh",
     .order = Order::Stop,
 };
 

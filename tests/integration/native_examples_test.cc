@@ -84,4 +84,56 @@ NS_TEST(NativeExamples, Part5BoundProcSelfIsAPidHandle) {
   EXPECT_EQ(done.out, "runs\ngone\n") << done.err;
 }
 
+// What a page's examples take for granted: programs, descriptors, files, a container.
+const std::string kGranted =
+    "cp $C /tmp/bin/ctrtool; export PATH=/tmp/bin:$PATH; mkdir -p w/root; cd w; for p in server "
+    "daemon make; do printf '#!/bin/sh\\necho %s ran\\n' $p >/tmp/bin/$p; chmod +x /tmp/bin/$p; "
+    "done; echo '-D made' >words; echo A=1 >settings; exec 8</etc/group 9</etc/passwd; export "
+    "LISTENER=8; mkdir -p /run/netns; ctrtool mount_seq -m /run/netns/a -f -s /proc/self/ns/net -K "
+    "-O b; ctrtool launcher --escape -UmnpuiC -t --uid-map=0.0.100 --gid-map=0.0.100 -P pid -- "
+    "sleep 60; export P=$(cat pid); ";
+
+// Each line on its own, with what it printed and how it ended.
+Outcome examples_of(const std::string& applet) {
+  support::make_directories("/tmp/bin");
+  return shell("cd /tmp; " + kGranted + "ctrtool help -e " + applet +
+               " >lines; while IFS= read -r line; do case $line in *\\\\) IFS= read -r more; "
+               "line=\"${line%?} "
+               "$more\";; esac; timeout 60 sh -c \"$line\" </dev/null; echo \"= $?\"; done <lines; "
+               "kill -9 $P");
+}
+
+NS_TEST(NativeExamples, Part5ThoseOfEachPage) {
+  struct Case {
+    const char* applet;
+    const char* shows;  // the statuses of all, and what is printed by some
+  };
+  for (const Case& one : {Case{"cmd", "x\n= 0\n= 0\n"},
+                          {"env", "= 0\nserver ran\n= 0\n"},
+                          {"escape", "= 0\n"},
+                          {"help", "= 0\n"},
+                          {"launcher", "= 0\n0\nbox\n1\n= 0\n"},
+                          {"mini-init", "= 0\n"},
+                          {"mini-init2", "hello\n= 0\n"},
+                          {"mount_seq", "= 0\n= 0\n= 0\ndaemon ran\n= 0\n"},
+                          {"nsenter", "]\n0\n= 0\n= 0\n"},
+                          {"rootfs-mount", "= 0\n= 0\n"},
+                          {"set_fds", "= 0\nserver ran\n= 0\n"}}) {
+    const Outcome outcome = examples_of(one.applet);
+    EXPECT_THAT(outcome.out, testing::EndsWith(one.shows)) << one.applet << outcome.err;
+    EXPECT_THAT(outcome.out, testing::Not(testing::ContainsRegex("\n= [1-9]"))) << one.applet;
+  }
+}
+
+// Those of reset_cgroup with hierarchies that are only files: what is v2's, and not mounted.
+NS_TEST(NativeExamples, Part5ThoseOfThePageOfResetCgroup) {
+  const Outcome outcome = shell(
+      "mkdir -p /tmp/w/h/demo; cd /tmp/w; : >h/demo/cgroup.procs; unshare -m sh -c 'mount --bind h "
+      "/sys/fs/cgroup; $0 help -e reset_cgroup | while read -r line; do sh -c "
+      "\"$0${line#ctrtool}\"; "
+      "echo \"= $?\"; done' $C; cat h/demo/cgroup.procs");
+  EXPECT_THAT(outcome.out, testing::EndsWith("= 0\n= 1\n0")) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("\"pids\""));
+}
+
 }  // namespace

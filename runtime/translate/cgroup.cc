@@ -131,10 +131,7 @@ void add_delegated_cgroup(Work& work, const std::string& name) {
 // crun's annotation: the program is in one more cgroup, its own, below the one with the limits.
 std::string delegated_cgroup(const Work& work) { return work.annotation(kDelegate); }
 
-bool divides_cgroup(const Spec& spec) {
-  const auto found = spec.annotations.find(kDelegate);
-  return found != spec.annotations.end() && !found->second.empty();
-}
+bool divides_cgroup(const Spec& spec) { return !annotation_of(spec, kDelegate).empty(); }
 
 // The specification's "Cgroup ownership": with a cgroup namespace of its own and a writable cgroup
 // file system, the container's user gets the cgroup. Only on v2; the executor sees to that.

@@ -10,6 +10,9 @@
 
 namespace oci {
 
+// Empty when there is none.
+std::string annotation_of(const Spec& spec, const char* name);
+
 struct Work {
   const Spec& spec;
   const ctr::HostFacts& facts;
@@ -18,7 +21,7 @@ struct Work {
   Problems& problems;
 
   bool new_namespace(NamespaceType type) const;
-  std::string annotation(const char* name) const;  // empty when there is none
+  std::string annotation(const char* name) const { return annotation_of(spec, name); }
   bool joined_namespace(NamespaceType type) const;
   bool in_user_namespace() const {
     return new_namespace(NamespaceType::User) || joined_namespace(NamespaceType::User);

@@ -226,7 +226,7 @@ bool Work::new_namespace(NamespaceType type) const {
   return found != nullptr && found->path.empty();
 }
 
-std::string Work::annotation(const char* name) const {
+std::string annotation_of(const Spec& spec, const char* name) {
   const auto found = spec.annotations.find(name);
   return found != spec.annotations.end() ? found->second : std::string();
 }

@@ -258,7 +258,7 @@ t_lazy_pages() {
 
 # --- engines -----------------------------------------------------------------------
 podman() { command podman --runtime "$OCICTR" --cgroup-manager "$manager" "$@"; }
-podman_counts() { [ "$(podman exec c cat /run/count)" -ge "$1" ]; }
+podman_counts() { [ "$(podman exec c sed -n '$p' /run/count)" -ge "$1" ]; }
 by_podman() { # MANAGER
   manager=$1
   [ -d "$work/rootfs" ] || make_rootfs "$work/rootfs"
@@ -312,7 +312,7 @@ t_containerd() {
   says "exit code 137"
   stop_daemon "$containerd"
 }
-task_count() { cat "/proc/$(ctr task ls | awk -v name="$1" '$1 == name { print $2 }')/root/run/count"; }
+task_count() { sed -n '$p' "/proc/$(ctr task ls | awk -v name="$1" '$1 == name { print $2 }')/root/run/count"; }
 task_counts() { [ "$(task_count "$1")" -ge "$2" ]; }
 
 main "$@"

@@ -33,7 +33,8 @@ is_stopped() { [ "$(state_of "$1")" = stopped ]; }
 
 # --- what is dumped and restored
 images=$work/images
-count_up='i=0; while :; do i=$((i + 1)); echo $i > /run/count; sleep 0.05; done'
+# Appended to: a file that is written anew is empty for a moment.
+count_up='i=0; while :; do i=$((i + 1)); echo $i >> /run/count; sleep 0.05; done'
 # It counts in a file of a tmpfs, which is in the images with everything else.
 counter() { # ID FILTER
   rm -rf "$images" "$work/pre"
@@ -43,7 +44,7 @@ counter() { # ID FILTER
   "$OCICTR" run -d -b "$work/$1" "$1" >/dev/null 2>&1 || fail "run $1"
   eventually counted "$1" 3
 }
-count_of() { cat "/proc/$("$OCICTR" state "$1" | jq .pid)/root/run/count"; }
+count_of() { sed -n '$p' "/proc/$("$OCICTR" state "$1" | jq .pid)/root/run/count"; }
 counted() { [ "$(count_of "$1")" -ge "$2" ]; }
 goes_on() { # ID COUNT: it has not begun anew, and counts
   [ "$(count_of "$1")" -ge "$2" ] || fail "it began anew at $(count_of "$1"), not $2"

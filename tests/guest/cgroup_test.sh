@@ -21,6 +21,11 @@ t_scheduling_policies() {
   expect 0 "$OCICTR_TOOLS/oci_tests" --gtest_brief=1 --gtest_filter='Scheduling.*'
   lacks SKIPPED
 }
+# Here the kernel has devices of every kind.
+t_network_devices() {
+  expect 0 "$OCICTR_TOOLS/oci_tests" --gtest_brief=1 --gtest_filter='NetDevices.*'
+  lacks SKIPPED
+}
 t_cgroup_mechanisms() {
   expect 0 "$OCICTR_TOOLS/ns_tests" --gtest_brief=1 --gtest_filter='Cgroup*'
 }

@@ -42,6 +42,31 @@ OCI_TEST(Cgroup, MemoryLimitKills) {
   EXPECT_STATUS(run_bundle(bundle), 0);
 }
 
+// v1 itself refuses it, v2 would kill. A ramfs is memory that nobody can take away.
+OCI_TEST(Cgroup, IsNotLimitedBelowItsUseIfSoAsked) {
+  NEED_CONTROLLER("memory");
+  Bundle bundle;
+  bundle.set("/mounts/-", R"({"type":"ramfs","source":"ramfs","destination":"/ram"})")
+      .set("/linux/resources/memory", R"({"limit":67108864})")
+      .shell(
+          "dd if=/dev/zero of=/ram/file bs=1M count=20 2>/ram/said && touch /ram/done; "
+          "exec /bin/guest hold");
+  ASSERT_STATUS(run_bundle(bundle, {"--detach"}), 0);
+  const std::string done = "/proc/" + std::to_string(pid_of(bundle.id())) + "/root/ram/done";
+  ASSERT_TRUE(eventually([&] { return path_exists(done); }, 60000));
+  Command update = runtime_command({"update", "--resources", "-", bundle.id()});
+  update.input = R"({"memory":{"limit":8388608,"checkBeforeUpdate":true}})";
+  const Outcome refused = run(update);
+  EXPECT_STATUS(refused, 1);
+  EXPECT_TRUE(contains(refused.err, "resources/memory/limit")) << refused.err;
+  EXPECT_EQ(limit_of(bundle, "memory", {"memory.limit_in_bytes", "memory.max"}), "67108864");
+  EXPECT_EQ(state_of(bundle.id(), "/status"), "running");
+  update.input = R"({"memory":{"limit":33554432,"checkBeforeUpdate":true}})";
+  EXPECT_STATUS(run(update), 0);
+  EXPECT_EQ(limit_of(bundle, "memory", {"memory.limit_in_bytes", "memory.max"}), "33554432");
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+}
+
 OCI_TEST(Cgroup, PidsLimit) {
   NEED_CONTROLLER("pids");
   Bundle bundle;

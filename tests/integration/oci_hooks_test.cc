@@ -4,6 +4,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <memory>
+
 #include "tests/support/runtime.h"
 
 namespace {
@@ -72,6 +74,37 @@ OCI_TEST(Hooks, RunInOrder) {
       << log.order();
   ASSERT_STATUS(runtime({"delete", bundle.id()}), 0);
   EXPECT_TRUE(log.order().ends_with("poststop ")) << log.order();
+}
+
+// What is said for one stage is true of all.
+OCI_TEST(Hooks, OfEveryStageHaveTheirOwnPathArgumentsAndEnvironment) {
+  Bundle bundle;
+  TempDir work;
+  bundle.bind(work.path(), work.path(), "rbind").args({"/bin/guest", "exit", "0"});
+  write_file(work / "hook",
+             "#!/bin/sh\necho \"$STAGE $# $1 $2 ${HOME-no home}\" >>" + (work / "$STAGE") + "\n",
+             0755);
+  for (const char* stage : kStages)
+    bundle.set(std::string("/hooks/") + stage + "/-",
+               R"({"path":)" + json_string(work / "hook") + R"(,"args":["odd","a b",)" +
+                   json_string(stage) + R"(],"env":["STAGE=)" + stage + R"("],"timeout":100})");
+  EXPECT_STATUS(run_bundle(bundle), 0);
+  for (const char* stage : kStages)
+    EXPECT_EQ(read_file(work / stage), std::string(stage) + " 2 a b " + stage + " no home\n");
+}
+
+// A relative path and no time at all, of whichever stage: told by its pointer.
+OCI_TEST(Hooks, OfEveryStageAreChecked) {
+  for (const char* stage : kStages) {
+    Bundle bundle;
+    const std::string at = std::string("/hooks/") + stage;
+    for (const auto& [hook, member] : {std::pair{R"({"path":"relative"})", "/0/path"},
+                                       {R"({"path":"/bin/true","timeout":0})", "/0/timeout"}}) {
+      const Outcome outcome = create_bundle(bundle.set(at, std::string("[") + hook + "]"));
+      EXPECT_STATUS(outcome, 1) << stage;
+      EXPECT_TRUE(contains(outcome.err, at + member)) << outcome.err;
+    }
+  }
 }
 
 OCI_TEST(Hooks, OfOneStageRunInTheConfigsOrder) {
@@ -224,6 +257,29 @@ OCI_TEST(Hooks, TimeoutKills) {
   EXPECT_STATUS(outcome, 1);
   EXPECT_LT(end.tv_sec - begin.tv_sec, 5);
   EXPECT_TRUE(contains(outcome.err, "time")) << outcome.err;
+}
+
+// All at once, or it would take a second for each. A poststop hook is told of in the log only.
+OCI_TEST(Hooks, OfEveryStageAreKilledWhenTheirTimeIsOver) {
+  std::vector<std::unique_ptr<Bundle>> bundles;
+  std::vector<std::unique_ptr<Running>> running;
+  for (const char* stage : kStages) {
+    Bundle& bundle = *bundles.emplace_back(std::make_unique<Bundle>());
+    bundle.args({"/bin/guest", "exit", "0"})
+        .set(std::string("/hooks/") + stage,
+             R"([{"path":"/bin/sh","args":["sh","-c","exec sleep 1000"],"timeout":1}])");
+    running.push_back(std::make_unique<Running>(
+        runtime_command({"run", "--bundle", bundle.path(), bundle.id()})));
+  }
+  for (std::size_t i = 0; i < running.size(); ++i) {
+    const std::string stage = kStages[i];
+    const Outcome outcome = running[i]->wait(60000);
+    EXPECT_STATUS(outcome, stage == "poststop" ? 0 : 1) << stage;
+    const std::string told =
+        stage + " hook #0 \"/bin/sh\": hook ran past specified timeout of 1.0s";
+    EXPECT_EQ(contains(outcome.err, told), stage != "poststop") << stage << ": " << outcome.err;
+    EXPECT_FALSE(path_exists(state_root() + "/" + bundles[i]->id())) << stage;
+  }
 }
 
 OCI_TEST(Hooks, MayRunForACallerThatIgnoresItsChildren) {

@@ -9,6 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdlib>
+#include <utility>
+
 #include "tests/support/runtime.h"
 
 namespace {
@@ -41,12 +45,20 @@ OCI_TEST(Namespaces, OnlyAMountNamespace) {
     EXPECT_EQ(report[std::string("ns.") + name], own_namespace(name)) << name;
 }
 
+std::string with_single_blanks(const std::string& line) {
+  std::string out;
+  for (const char c : line)
+    if (c != ' ' || (!out.empty() && out.back() != ' ')) out += c;
+  return out;
+}
+
 OCI_TEST(Namespaces, CgroupAndTime) {
   Bundle bundle;
   bundle.set("/linux/namespaces/-", R"({"type":"cgroup"})")
       .set("/linux/namespaces/-", R"({"type":"time"})")
-      .set("/linux/timeOffsets",
-           R"({"boottime":{"secs":86400,"nanosecs":0},"monotonic":{"secs":1000}})");
+      .set(
+          "/linux/timeOffsets",
+          R"({"boottime":{"secs":86400,"nanosecs":7},"monotonic":{"secs":-1,"nanosecs":999999999}})");
   if (!path_exists("/proc/self/ns/time")) GTEST_SKIP() << "this kernel has no time namespaces";
   const Report report = run_report(bundle);
   EXPECT_NE(report["ns.cgroup"], own_namespace("cgroup"));
@@ -55,7 +67,9 @@ OCI_TEST(Namespaces, CgroupAndTime) {
     EXPECT_EQ(line.substr(line.rfind(':')), ":/");
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
-  EXPECT_TRUE(contains(report.all("timens")[0], "1000")) << report.all("timens")[0];
+  std::vector<std::string> offsets = report.all("timens");
+  for (std::string& line : offsets) line = with_single_blanks(line);
+  EXPECT_EQ(offsets, (std::vector<std::string>{"monotonic -1 999999999", "boottime 86400 7"}));
   EXPECT_NEAR(static_cast<double>(::atoll(report["boottime"].c_str())),
               static_cast<double>(now.tv_sec + 86400), 5);
 }
@@ -239,10 +253,18 @@ std::string path_in(const Holder& holder, const Kind& kind) {
   return holder.path(kind.file + std::string(for_children ? "_for_children" : ""));
 }
 
-// The container has the one namespace in its role, beside a user namespace in its; all others are
-// new.
-void expect_roles(Role user, const Kind& one, Role role) {
-  const Holder holder(user == Role::Joined ? one.flag | CLONE_NEWUSER : one.flag);
+using Roles = std::array<Role, std::size(kKinds)>;
+
+int flags_to_hold(Role user, const Roles& roles) {
+  int flags = user == Role::Joined ? CLONE_NEWUSER : 0;
+  for (std::size_t i = 0; i < roles.size(); ++i)
+    if (roles[i] == Role::Joined) flags |= kKinds[i].flag;
+  return flags;
+}
+
+// The container has each namespace in its role, beside a user namespace in its.
+void expect_roles(Role user, const Roles& roles) {
+  const Holder holder(flags_to_hold(user, roles));
   Bundle bundle;
   if (user != Role::Absent) bundle.map_ids(100000, 65536);
   bundle.set("/linux/namespaces", R"([{"type":"mount"}])").remove("/hostname");
@@ -251,20 +273,21 @@ void expect_roles(Role user, const Kind& one, Role role) {
     bundle.remove("/linux/uidMappings").remove("/linux/gidMappings");
     join(bundle, "user", holder.path("user"));
   }
-  for (const Kind& kind : kKinds) {
-    if (kind.type != one.type || role == Role::New)
+  for (std::size_t i = 0; i < roles.size(); ++i) {
+    const Kind& kind = kKinds[i];
+    if (roles[i] == Role::New)
       bundle.set("/linux/namespaces/-", R"({"type":")" + std::string(kind.type) + R"("})");
-    if (kind.type == one.type && role == Role::Joined)
-      join(bundle, kind.type, path_in(holder, kind));
+    if (roles[i] == Role::Joined) join(bundle, kind.type, path_in(holder, kind));
   }
   const Report report = run_report(bundle);
-  for (const Kind& kind : kKinds) {
+  for (std::size_t i = 0; i < roles.size(); ++i) {
+    const Kind& kind = kKinds[i];
     const std::string found = report[std::string("ns.") + kind.file];
-    if (kind.type != one.type || role == Role::New)
+    if (roles[i] == Role::New)
       EXPECT_NE(found, own_namespace(kind.file)) << kind.type;
     else
-      EXPECT_EQ(found, role == Role::Joined ? link_target(path_in(holder, kind))
-                                            : own_namespace(kind.file))
+      EXPECT_EQ(found, roles[i] == Role::Joined ? link_target(path_in(holder, kind))
+                                                : own_namespace(kind.file))
           << kind.type;
   }
   if (user == Role::Joined)
@@ -274,12 +297,17 @@ void expect_roles(Role user, const Kind& one, Role role) {
   EXPECT_EQ(report["uid"], "0 0 0");
 }
 
+// One of them after the other; all others are new.
 void expect_every_role(Role user) {
   if (!path_exists("/proc/self/ns/time")) GTEST_SKIP() << "this kernel has no time namespaces";
-  for (const Kind& kind : kKinds) {
+  for (std::size_t i = 0; i < std::size(kKinds); ++i) {
     for (const Role role : {Role::Absent, Role::New, Role::Joined}) {
-      SCOPED_TRACE(std::string(kind.type) + ", role " + std::to_string(static_cast<int>(role)));
-      expect_roles(user, kind, role);
+      SCOPED_TRACE(std::string(kKinds[i].type) + ", role " +
+                   std::to_string(static_cast<int>(role)));
+      Roles roles;
+      roles.fill(Role::New);
+      roles[i] = role;
+      expect_roles(user, roles);
     }
   }
 }
@@ -287,6 +315,37 @@ void expect_every_role(Role user) {
 OCI_TEST(Roles, WithoutAUserNamespace) { expect_every_role(Role::Absent); }
 OCI_TEST(Roles, WithANewUserNamespace) { expect_every_role(Role::New); }
 OCI_TEST(Roles, WithAJoinedUserNamespace) { expect_every_role(Role::Joined); }
+
+// Digits of a number to the base 3, as roles: of the user namespace, then of the others.
+void expect_combination(unsigned number) {
+  SCOPED_TRACE("combination " + std::to_string(number));
+  const auto next = [&number] { return static_cast<Role>(std::exchange(number, number / 3) % 3); };
+  const Role user = next();
+  Roles roles;
+  for (Role& role : roles) role = next();
+  expect_roles(user, roles);
+}
+
+// Twenty-seven of them, among which any two namespaces meet in any two roles: the values of seven
+// linear forms on the space of three dimensions over the field of three elements, no two of which
+// are multiples of one another. With --long all 2187.
+OCI_TEST(Roles, InCombination) {
+  if (!path_exists("/proc/self/ns/time")) GTEST_SKIP() << "this kernel has no time namespaces";
+  constexpr unsigned kAll = 3 * 3 * 3 * 3 * 3 * 3 * 3;
+  if (::getenv("OCICTR_TEST_LONG") != nullptr) {
+    for (unsigned number = 0; number < kAll; ++number) expect_combination(number);
+    return;
+  }
+  constexpr unsigned kForms[][3] = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, 1, 0},
+                                    {1, 0, 1}, {0, 1, 1}, {1, 1, 1}};
+  for (unsigned point = 0; point < 27; ++point) {
+    unsigned number = 0;
+    for (const auto& form : kForms)
+      number = number * 3 +
+               (form[0] * (point % 3) + form[1] * (point / 3 % 3) + form[2] * (point / 9)) % 3;
+    expect_combination(number);
+  }
+}
 
 // The mount namespace is looked at from outside: the container may have no /proc. In a user
 // namespace without a mount namespace nothing can be mounted.

@@ -41,6 +41,39 @@ OCI_TEST(NetDevices, AreMovedWithTheirAddressesAndUp) {
   EXPECT_FALSE(contains(outcome.out, "tst1:")) << "the other end stays: " << outcome.out;
 }
 
+// The specification's words: global and permanent. What the kernel makes itself, or takes away
+// again, stays behind; so does what a peer may only know by another prefix.
+OCI_TEST(NetDevices, KeepWhatIsGlobalAndPermanent) {
+  MAKE_VETH_OR_SKIP();
+  for (const char* address : {"2001:db8::1/64 dev tst0 nodad", "192.0.2.2/25 dev tst0",
+                              "2001:db8::2/64 dev tst0 nodad "
+                              "valid_lft 1000 preferred_lft 500",
+                              "192.0.2.3/24 dev tst0 valid_lft 1000 preferred_lft 500",
+                              "169.254.9.9/16 dev tst0 scope link", "fe80::99/64 dev tst0 nodad"}) {
+    const Outcome added = run({.argv = {"sh", "-c", std::string("ip addr add ") + address}});
+    ASSERT_EQ(added.status, 0) << address << ": " << added.err;
+  }
+  Bundle bundle;
+  with_device(bundle, R"({"tst0":{}})").shell("ip addr show dev tst0");
+  const Outcome outcome = run_bundle(bundle);
+  for (const char* kept : {"192.0.2.1/24", "192.0.2.2/25", "2001:db8::1/64"})
+    EXPECT_TRUE(contains(outcome.out, kept)) << kept << " of " << outcome.out << outcome.err;
+  for (const char* left : {"192.0.2.3", "2001:db8::2", "169.254.9.9", "fe80::99"})
+    EXPECT_FALSE(contains(outcome.out, left)) << left << " of " << outcome.out;
+}
+
+OCI_TEST(NetDevices, OfAnotherKind) {
+  if (run({.argv = {"ip", "link", "add", "tst9", "type", "dummy"}}).status != 0)
+    GTEST_SKIP() << "this kernel has no dummy devices";
+  EXPECT_TRUE(ip("addr add 192.0.2.9/24 dev tst9"));
+  Bundle bundle;
+  with_device(bundle, R"({"tst9":{"name":"dum%d"}})").shell("ip addr show dev dum0");
+  const Outcome outcome = run_bundle(bundle);
+  EXPECT_TRUE(contains(outcome.out, "192.0.2.9/24")) << outcome.out << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "UP")) << outcome.out;
+  EXPECT_EQ(::if_nametoindex("tst9"), 0U);
+}
+
 OCI_TEST(NetDevices, AreRenamed) {
   MAKE_VETH_OR_SKIP();
   Bundle bundle;

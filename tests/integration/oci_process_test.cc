@@ -420,6 +420,8 @@ OCI_TEST(Seccomp, NewerSyscallsGetEnosys) {
   EXPECT_TRUE(contains(run_bundle(bundle).out, "Function not implemented"));
   bundle.args({"/bin/guest", "syscall", number_of(SYS_getcpu)});
   EXPECT_TRUE(contains(run_bundle(bundle).out, "Operation not permitted"));
+  bundle.set("/linux/seccomp/defaultErrnoRet", std::to_string(EDOM));
+  EXPECT_TRUE(contains(run_bundle(bundle).out, "Numerical argument out of domain"));
 }
 
 OCI_TEST(Seccomp, UnknownNamesAreErrorsIfSoAsked) {

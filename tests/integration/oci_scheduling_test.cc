@@ -84,9 +84,12 @@ OCI_TEST(Scheduling, DeadlinesComeAfterTheHooks) {
 }
 
 OCI_TEST(Scheduling, IoPriorityIsSet) {
-  Bundle bundle;
-  bundle.set("/process/ioPriority", R"({"class":"IOPRIO_CLASS_BE","priority":6})");
-  EXPECT_EQ(run_report(bundle)["ioprio"], std::to_string((2 << 13) + 6));
+  for (const auto& [name, number] :
+       {std::pair{"IOPRIO_CLASS_RT", 1}, {"IOPRIO_CLASS_BE", 2}, {"IOPRIO_CLASS_IDLE", 3}}) {
+    Bundle bundle;
+    bundle.set("/process/ioPriority", R"({"class":")" + std::string(name) + R"(","priority":6})");
+    EXPECT_EQ(run_report(bundle)["ioprio"], std::to_string((number << 13) + 6)) << name;
+  }
 }
 
 OCI_TEST(Scheduling, MemoryPolicyIsSet) {

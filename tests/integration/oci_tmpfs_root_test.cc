@@ -80,18 +80,27 @@ OCI_TEST(TmpfsRoot, AnImageIsSharedByContainersWithDifferentIds) {
   make_directories(dir / "mounted");
   ASSERT_EQ(::mount(loop.path().c_str(), (dir / "mounted").c_str(), "squashfs", MS_RDONLY, nullptr),
             0);
-  for (const unsigned host : {100000U, 200000U}) {
-    Bundle bundle;
-    bundle.map_ids(host, 65536)
+  Bundle one;
+  Bundle other;
+  for (Bundle* bundle : {&one, &other}) {
+    bundle->map_ids(bundle == &one ? 100000 : 200000, 65536)
         .set("/root/path", json_string(dir / "mounted"))
-        .set("/annotations", R"({"org.ctrtool.rootfs":"tmpfs","org.ctrtool.rootfs.idmap":"true"})");
-    bundle.bind(source.rootfs(), "/volume", "bind")
-        .shell("stat -c %u /bin/sh /etc; cut -c1-24 /proc/self/uid_map; ls /volume/bin/guest");
-    const Outcome outcome = run_bundle(bundle);
+        .set("/annotations", R"({"org.ctrtool.rootfs":"tmpfs","org.ctrtool.rootfs.idmap":"true"})")
+        .bind(source.rootfs(), "/volume", "bind")
+        .args({"/bin/guest", "hold"});
+    ASSERT_STATUS(run_bundle(*bundle, {"--detach"}), 0);
+  }
+  // Now that both have it.
+  for (const Bundle* bundle : {&one, &other}) {
+    const Outcome outcome =
+        runtime({"exec", bundle->id(), "/bin/sh", "-c",
+                 "stat -c %u /bin/sh /etc; cut -c1-24 /proc/self/uid_map; ls /volume/bin/guest"});
     EXPECT_TRUE(contains(outcome.out, "0\n0\n")) << outcome.out << outcome.err;
-    EXPECT_TRUE(contains(outcome.out, std::to_string(host))) << outcome.out;
+    EXPECT_TRUE(contains(outcome.out, bundle == &one ? " 100000" : " 200000")) << outcome.out;
     EXPECT_TRUE(contains(outcome.out, "/volume/bin/guest\n")) << outcome.out;
   }
+  for (const Bundle* bundle : {&one, &other})
+    EXPECT_STATUS(runtime({"delete", "--force", bundle->id()}), 0);
   EXPECT_EQ(::umount((dir / "mounted").c_str()), 0);
 }
 

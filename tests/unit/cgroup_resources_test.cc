@@ -10,10 +10,12 @@
 namespace ctr {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
+using testing::UnorderedElementsAre;
 
 CgroupLayout v1_layout() {
   CgroupLayout layout{CgroupKind::V1, {}};
@@ -79,6 +81,37 @@ TEST(CgroupWrites, MemoryAndSwapTogetherOnV1) {
       plan(v1_layout(), r),
       ElementsAre("memory.limit_in_bytes=1000 [later]", "memory.memsw.limit_in_bytes=3000",
                   "memory.soft_limit_in_bytes=500", "memory.swappiness=0", "memory.oom_control=1"));
+}
+
+TEST(CgroupWrites, WhatOnlyV1Has) {
+  CgroupResources r;
+  r.memory.kernel = 100;
+  r.memory.kernelTCP = 200;
+  r.memory.useHierarchy = true;
+  r.blockIO.leafWeight = 300;
+  r.blockIO.weightDevice = {{8, 0, {}, 400}};
+  EXPECT_THAT(plan(v1_layout(), r),
+              UnorderedElementsAre(StartsWith("memory.kmem.limit_in_bytes=100"),
+                                   StartsWith("memory.kmem.tcp.limit_in_bytes=200"),
+                                   StartsWith("memory.use_hierarchy=1"), "blkio.leaf_weight=300",
+                                   "blkio.leaf_weight_device=8:0 400"));
+  r.memory.useHierarchy = false;
+  EXPECT_THAT(plan(v1_layout(), r), Contains("memory.use_hierarchy=0"));
+}
+
+TEST(CgroupWrites, EachThrottleHasItsFile) {
+  CgroupResources r;
+  r.blockIO.throttleReadBpsDevice = {{8, 0, 1}};
+  r.blockIO.throttleWriteBpsDevice = {{8, 1, 2}};
+  r.blockIO.throttleReadIOPSDevice = {{8, 2, 3}};
+  r.blockIO.throttleWriteIOPSDevice = {{8, 3, 4}};
+  EXPECT_THAT(plan(v1_layout(), r), UnorderedElementsAre("blkio.throttle.read_bps_device=8:0 1",
+                                                         "blkio.throttle.write_bps_device=8:1 2",
+                                                         "blkio.throttle.read_iops_device=8:2 3",
+                                                         "blkio.throttle.write_iops_device=8:3 4"));
+  EXPECT_THAT(plan(v2_layout(), r),
+              UnorderedElementsAre("io.max=8:0 rbps=1", "io.max=8:1 wbps=2", "io.max=8:2 riops=3",
+                                   "io.max=8:3 wiops=4"));
 }
 
 TEST(CgroupWrites, SwapAloneOnV2) {

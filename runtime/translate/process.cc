@@ -110,8 +110,7 @@ ctr::SetUser translate_user(const Work& work, const Process& process) {
   op.uid = process.user.uid;
   op.gid = process.user.gid;
   if (process.user.additionalGids.has_value()) op.groups = *process.user.additionalGids;
-  const auto keep = work.spec.annotations.find("run.oci.keep_original_groups");
-  const bool kept = keep != work.spec.annotations.end() && keep->second == "1";
+  const bool kept = work.annotation("run.oci.keep_original_groups") == "1";
   op.set_groups = !kept && !setgroups_denied(work);
   op.umask = process.user.umask.value_or(022);
   return op;

@@ -259,10 +259,7 @@ std::string default_cgroup_path(const Spec& spec, const std::string& id) {
   return spec.linux_.cgroupsPath.empty() ? "/" + id : spec.linux_.cgroupsPath;
 }
 
-bool wants_runc_record(const Spec& spec) {
-  const auto found = spec.annotations.find(kRuncState);
-  return found != spec.annotations.end() && found->second == "true";
-}
+bool wants_runc_record(const Spec& spec) { return annotation_of(spec, kRuncState) == "true"; }
 
 Translation translate(const Spec& spec, const ctr::HostFacts& facts,
                       const TranslateOptions& options) {

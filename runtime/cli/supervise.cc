@@ -72,7 +72,7 @@ class Supervisor {
     if (relay_.has_value()) relayed = relay_->polls();
     std::array<pollfd, 3 + relayed.size()> fds;
     fds[0] = {gate_.fd().raw(), POLLIN, 0};
-    fds[1] = {status_.has_value() ? -1 : container_.pidfd.raw(), POLLIN, 0};
+    fds[1] = {status_.has_value() || traced_ ? -1 : container_.pidfd.raw(), POLLIN, 0};
     fds[2] = container_.notify != nullptr ? container_.notify->wanted() : pollfd{-1, 0, 0};
     std::copy(relayed.begin(), relayed.end(), fds.begin() + 3);
     TRY(sys::poll(fds, relay_.has_value() ? relay_->timeout_ms() : -1));
@@ -113,7 +113,9 @@ class Supervisor {
 
   Result<void> take_status() {
     reap();
-    if (!status_.has_value()) return ctr::sys_error(ECHILD, "wait for process %d", container_.pid);
+    if (status_.has_value()) return {};
+    status_ = TRY(sys::waitpid(container_.pid, WNOHANG));
+    traced_ = !status_.has_value();
     return {};
   }
 
@@ -126,6 +128,7 @@ class Supervisor {
   std::optional<TerminalRelay> relay_;
   std::optional<BorrowedFd> window_;
   std::optional<int> status_;
+  bool traced_ = false;  // it has ended, and is not ours to reap before SIGCHLD: ptrace(2)
   bool leave_ = false;
 };
 

@@ -6,14 +6,17 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "ctrtool/core/exec/signals.h"
@@ -132,6 +135,24 @@ NS_TEST(Supervise, PassesSignalsOn) {
   EXPECT_EQ(support::read_until(runtime.out, "term\n"), "term\n");
   ::kill(runtime.pid, SIGUSR1);
   EXPECT_EQ(runtime.wait(), 33);
+}
+
+char state_of(pid_t pid) {
+  const ctr::Result<std::optional<ctr::sys::ProcStat>> stat = ctr::sys::proc_stat(pid);
+  return stat.ok() && stat->has_value() ? (*stat)->state : '?';
+}
+
+// Whoever traces a process has its end first. The pidfd tells of it all the same.
+NS_TEST(Supervise, WaitsForAProgramThatIsTraced) {
+  Runtime runtime("echo $$; exec sleep 1000", Tty::No);
+  const pid_t program = ::atoi(support::read_until(runtime.out, "\n").c_str());
+  ASSERT_EQ(::ptrace(PTRACE_SEIZE, program, 0, 0), 0);
+  ::kill(program, SIGKILL);
+  ASSERT_TRUE(support::eventually([&] { return state_of(program) == 'Z'; }, 20000));
+  EXPECT_FALSE(support::eventually([&] { return state_of(runtime.pid) == 'Z'; }, 200));
+  int status = 0;
+  EXPECT_EQ(::waitpid(program, &status, __WALL), program);  // now it is its parent's
+  EXPECT_EQ(runtime.wait(), 128 + SIGKILL);
 }
 
 NS_TEST(Supervise, LosesNoSignalOfBeforeTheStart) {

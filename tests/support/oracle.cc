@@ -73,7 +73,7 @@ Lines other_processes() {
     const std::string stat = read_file("/proc/" + name + "/stat");
     const std::size_t paren = stat.rfind(')');
     if (paren == std::string::npos || paren + 2 >= stat.size()) continue;
-    found.push_back(stat.substr(0, paren + 1) + " state " + stat[paren + 2]);
+    found.push_back(stat.substr(0, paren + 1) + (stat[paren + 2] == 'Z' ? " zombie" : ""));
   }
   return found;
 }

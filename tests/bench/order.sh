@@ -25,7 +25,7 @@ clean_up() {
   remove_cgroups
 }
 trap clean_up EXIT
-make_rootfs && make_group || exit 1
+make_rootfs || exit 1
 make_config /tmp/true '"/bin/true"' true
 make_config /tmp/sleep '"/bin/sleep", "1000"' sleep
 
@@ -42,6 +42,8 @@ ran() {
       if (at > 0 && $1 < from[at] + size[at]) print name[at], command }' command="$1" /tmp/functions - |
     uniq >>/tmp/ran
 }
+ran run -b /tmp/true true
+make_group || exit 1  # the first has made it, and removed it
 ran run -b /tmp/true true
 ran create -b /tmp/sleep c
 ran start c

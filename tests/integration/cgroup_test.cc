@@ -692,7 +692,7 @@ NS_TEST(CgroupDevices, AnUpdateOpensAndClosesNothingForAMoment) {
         if (can_open(nodes.full, O_RDONLY)) ::_exit(2);
       }
     });
-    for (int i = 0; i < 300; ++i) {
+    for (int i = 0; i < 1000; ++i) {
       std::vector<DeviceRule> rules = {kDenyAll, kNullAll};
       if (i % 2 == 0) rules.push_back({true, DeviceKind::Block, 8, {}, ctr::kDeviceRead});
       ASSERT_OK(cgroup.apply(device_rules(rules), CgroupStage::Update));

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bad input and bad moments: one line of error, nothing left, and delete --force always works.
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 
 #include "ctrtool/core/base/strf.h"
@@ -295,6 +300,56 @@ OCI_TEST(Deleting, TheProcessMayGoWheneverItIsLookedAt) {
   unsigned turn = 0;
   while (!testing::Test::HasFailure() && goes_at_look(turn)) ++turn;
   EXPECT_GT(turn, 0U);
+}
+
+// A process with this number, which waits to be killed; -1 if it is taken.
+pid_t fork_as(pid_t number) {
+  clone_args args{};
+  args.exit_signal = SIGCHLD;
+  args.set_tid = reinterpret_cast<std::uintptr_t>(&number);
+  args.set_tid_size = 1;
+  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof args));
+  if (pid != 0) return pid;
+  for (;;) ::pause();
+}
+
+// When the process was started, in clock ticks: what tells two of one number apart.
+std::string start_of(pid_t pid) {
+  const std::string stat = read_file(ctr::strf("/proc/%d/stat", pid));
+  const auto fields =
+      ctr::split(std::string_view(stat).substr(std::min(stat.rfind(')'), stat.size())), ' ');
+  return fields.size() > 20 ? std::string(fields[20]) : "";
+}
+
+// FLT-20
+OCI_TEST(Killed, NobodyWhoHasThePidOfInitNow) {
+  const int all = ::getenv("OCICTR_TEST_LONG") != nullptr ? 10000 : 10;
+  for (int round = 0; round < all && !testing::Test::HasFailure(); ++round) {
+    Bundle bundle;
+    ASSERT_STATUS(create_bundle(bundle), 0);
+    const pid_t init = pid_of(bundle.id());
+    const std::string start = start_of(init);
+    ::kill(init, SIGKILL);
+    pid_t victim = -1;
+    ASSERT_TRUE(eventually(
+        [&] {
+          ::waitpid(init, nullptr, WNOHANG);  // it has become ours, or pid 1's
+          return (victim = fork_as(init)) == init;
+        },
+        20000))
+        << std::strerror(errno);
+    // Numbers come round in no clock tick but here.
+    while (start_of(victim) == start) {
+      ::kill(victim, SIGKILL);
+      ::waitpid(victim, nullptr, 0);
+      ASSERT_EQ(victim = fork_as(init), init);
+    }
+    EXPECT_STATUS(runtime({"kill", bundle.id(), "KILL"}), 1);
+    EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+    EXPECT_EQ(::waitpid(victim, nullptr, WNOHANG), 0) << "it was killed";
+    ::kill(victim, SIGKILL);
+    ::waitpid(victim, nullptr, 0);
+  }
 }
 
 OCI_TEST(StateRoot, IsPrivate) {

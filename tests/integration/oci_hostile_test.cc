@@ -344,28 +344,72 @@ class Swapper {
   Running running_;
 };
 
-int race_rounds() { return ::getenv("OCICTR_TEST_LONG") != nullptr ? 500 : 10; }
+// So many of what the long form does.
+int race_rounds(int all) { return ::getenv("OCICTR_TEST_LONG") != nullptr ? all : 10; }
+
+// A volume that the attacker has too: its "a" is now a directory, now a link to where we would do
+// harm. Below it a mount point and a file are made, new ones each time, and mounted on.
+class SharedVolume {
+ public:
+  explicit SharedVolume(const std::string& target) {
+    make_directories(volume_ / "a");
+    EXPECT_EQ(::symlink(target.c_str(), (volume_ / "b").c_str()), 0);
+    write_file("/tmp/file", "text");
+    bundle_.args({"/bin/guest", "exit", "0"});
+    swapper_.emplace(volume_ / "a", volume_ / "b");
+  }
+  // Answers how many ran. `before`: what is to start the runtime.
+  int run(int rounds, const std::vector<std::string>& before) {
+    int ran = 0;
+    for (int round = 0; round < rounds; ++round) {
+      bundle_.set("/mounts", mounts(ctr::strf("/vol/a/%d", round)));
+      Command command = runtime_command({"run", "--bundle", bundle_.path(), bundle_.id()});
+      command.argv.insert(command.argv.begin(), before.begin(), before.end());
+      const Outcome outcome = support::run(command);
+      expect_ran_or_one_line(outcome);
+      ran += outcome.status == 0 ? 1 : 0;
+    }
+    return ran;
+  }
+  void remove_by_force() { EXPECT_STATUS(runtime({"delete", "--force", bundle_.id()}), 0); }
+  std::string swaps() { return swapper_->stop(); }
+
+ private:
+  std::string mounts(const std::string& name) const {
+    return R"([{"type":"bind","options":["rbind","rw"],"destination":"/vol","source":")" +
+           volume_.path() + R"("},{"type":"tmpfs","source":"x","destination":")" + name +
+           R"(/x"},{"type":"bind","options":["bind","ro"],"source":"/tmp/file","destination":")" +
+           name + R"(-file"}])";
+  }
+
+  TempDir volume_;
+  Bundle bundle_;
+  std::optional<Swapper> swapper_;
+};
 
 OCI_TEST(HostileRaces, ADestinationExchangedForALink) {
-  Host host;
-  TempDir volume;
-  make_directories(volume / "a");
-  ASSERT_EQ(::symlink(host.path().c_str(), (volume / "b").c_str()), 0);
-  write_file("/tmp/file", "text");
-  Bundle bundle;
-  bundle.bind(volume.path(), "/vol", "rbind,rw");
-  bundle.set("/mounts/-", R"({"destination":"/vol/a/x","type":"tmpfs","source":"x"})");
-  bundle.bind("/tmp/file", "/vol/a/f", "bind,ro");
-  bundle.args({"/bin/guest", "exit", "0"});
-  Swapper swapper(volume / "a", volume / "b");
-  int ran = 0;
-  for (int round = 0; round < race_rounds(); ++round) {
-    const Outcome outcome = run_bundle(bundle);
-    expect_ran_or_one_line(outcome);
-    ran += outcome.status == 0 ? 1 : 0;
+  const Host host;
+  const std::size_t before = list_directory("/").size();
+  const int rounds = race_rounds(20000) / 4;
+  for (const std::string& target : {host.path(), "../../../.." + host.path(), std::string("/"),
+                                    std::string("/proc/self/root")}) {
+    SharedVolume volume(target);
+    const int ran = volume.run(rounds, {});
+    ::printf("%d rounds: %d ran, the others were refused; %s exchanges for a link to %s\n", rounds,
+             ran, volume.swaps().c_str(), target.c_str());
   }
-  ::printf("%d rounds: %d ran, the others were refused; %s exchanges\n", race_rounds(), ran,
-           swapper.stop().c_str());
+  EXPECT_EQ(list_directory("/").size(), before) << "something was made in the host's root";
+}
+
+// Without openat2(2) nothing is resolved in another way, not even the directory of what failed.
+OCI_TEST(HostileRaces, NothingIsDoneWithoutTheCallThatResolvesInARoot) {
+  const Host host;
+  SharedVolume volume(host.path());
+  const std::string call = std::to_string(SYS_openat2);
+  for (int round = 0; round < race_rounds(500); ++round) {
+    EXPECT_EQ(volume.run(1, {guest_path(), "without", call, call}), 0);
+    volume.remove_by_force();
+  }
 }
 
 OCI_TEST(HostileRaces, ASourceExchangedForAnother) {
@@ -379,15 +423,16 @@ OCI_TEST(HostileRaces, ASourceExchangedForAnother) {
   bundle.bind(volume / "one", "/data", "bind,ro").shell("cat /data/who");
   // One of the two directories, whole: never what the link is beside, never none.
   Swapper swapper(volume / "one", volume / "link");
+  const int rounds = race_rounds(500);
   int first = 0;
-  for (int round = 0; round < race_rounds(); ++round) {
+  for (int round = 0; round < rounds; ++round) {
     const Outcome outcome = run_bundle(bundle);
     EXPECT_STATUS(outcome, 0);
     EXPECT_TRUE(outcome.out == "1" || outcome.out == "2") << outcome.out;
     first += outcome.out == "1" ? 1 : 0;
   }
-  ::printf("%d rounds: %d saw the first directory, %d the second; %s exchanges\n", race_rounds(),
-           first, race_rounds() - first, swapper.stop().c_str());
+  ::printf("%d rounds: %d saw the first directory, %d the second; %s exchanges\n", rounds, first,
+           rounds - first, swapper.stop().c_str());
 }
 
 }  // namespace

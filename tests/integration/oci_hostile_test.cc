@@ -294,6 +294,7 @@ OCI_TEST(HostileJoin, NothingOfTheHostIsInSight) {
 OCI_TEST(HostileJoin, NorWithAFilter) {
   Spy spy(kUsualFilter);
   exec_into(spy.id(), {"/bin/guest", "exit", "7"});
+  ASSERT_STATUS(runtime({"exec", "--user", "1000:10", spy.id(), "/bin/guest", "exit", "7"}), 7);
   spy.until_seen([&] { runtime({"exec", spy.id(), "/bin/guest", "exit", "7"}); });
   spy.expect_nothing_seen(2 * joins_of_each());
 }
@@ -319,6 +320,9 @@ OCI_TEST(HostileJoin, NorOfAContainerThatJoinsThePidNamespace) {
   for (int i = 0; i < joins_of_each(); ++i) ASSERT_STATUS(run_bundle(bundle), 7);
   load_filter(bundle, kUsualFilter);
   for (int i = 0; i < joins_of_each(); ++i) ASSERT_STATUS(run_bundle(bundle), 7);
+  bundle.set("/process/user/uid", "1000");
+  ASSERT_STATUS(run_bundle(bundle), 7);
+  bundle.set("/process/user/uid", "0");
   spy.until_seen([&] { run_bundle(bundle); });
   spy.expect_nothing_seen(4 * joins_of_each());
 }

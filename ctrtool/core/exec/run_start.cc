@@ -170,6 +170,7 @@ Result<void> run(const ConfineEarly& op, Context& ctx) {
   ctx.confined = lets_us_finish(ctx.seccomp);
   if (!ctx.confined) return apply_caps(op.otherwise);
   TRY(sweep_descriptors(ctx));
+  TRY(raise_permitted());  // loading takes CAP_SYS_ADMIN, and another user has none in effect
   TRY(sys::seccomp_set_mode_filter(ctx.seccomp, op.flags));
   return apply_caps(op.sets);
 }

@@ -328,6 +328,7 @@ OCI_TEST(Killed, NobodyWhoHasThePidOfInitNow) {
     Bundle bundle;
     ASSERT_STATUS(create_bundle(bundle), 0);
     const pid_t init = pid_of(bundle.id());
+    ASSERT_GT(init, 1);
     const std::string start = start_of(init);
     ::kill(init, SIGKILL);
     pid_t victim = -1;

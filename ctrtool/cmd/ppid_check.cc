@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // ppid_check: sets attributes of the process, makes sure of its parent, becomes the program.
-#include <linux/ioprio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -70,11 +69,6 @@ constexpr OptionRow kOptions[] = {
     {'e', "env", "PREFIX", "export PREFIX_PID and PREFIX_PPID", "off"},
 };
 
-struct IoPriority {
-  int io_class;
-  int level;
-};
-
 struct Request {
   std::set<int> block{};
   std::set<int> unblock{};
@@ -91,7 +85,7 @@ struct Request {
   bool group = false;
   std::optional<FdArgument> terminal{};
   std::optional<int> nice{};
-  std::optional<IoPriority> io_priority{};
+  std::optional<int> io_priority{};  // sys::io_priority()
   std::optional<int> oom_score{};
   std::optional<sys::Switch> dumpable{};
   std::optional<mode_t> umask{};
@@ -130,19 +124,21 @@ Result<pid_t> pid_of(const Given& given) {
   return number_within<pid_t>(given, 0, 1 << 22);
 }
 
-Result<IoPriority> io_priority_of(const Given& given) {
+Result<int> io_priority_of(const Given& given) {
   const std::vector<std::string_view> parts = split(given.value, ':');
-  constexpr std::pair<std::string_view, int> kClasses[] = {
-      {"realtime", IOPRIO_CLASS_RT}, {"best-effort", IOPRIO_CLASS_BE}, {"idle", IOPRIO_CLASS_IDLE}};
-  IoPriority priority{0, 4};
+  constexpr std::pair<std::string_view, int> kClasses[] = {{"realtime", sys::kIoPrioRealTime},
+                                                            {"best-effort", sys::kIoPrioBestEffort},
+                                                            {"idle", sys::kIoPrioIdle}};
+  int io_class = 0;
+  int level = 4;
   for (const auto& [name, number] : kClasses)
-    if (!parts.empty() && parts[0] == name) priority.io_class = number;
-  if (priority.io_class == 0 || parts.size() > 2) return usage_error(given, "unknown class");
+    if (!parts.empty() && parts[0] == name) io_class = number;
+  if (io_class == 0 || parts.size() > 2) return usage_error(given, "unknown class");
   if (parts.size() == 2) {
-    const std::uint64_t level = TRY_CTX(parse_u64(parts[1], 7), "%s", given.word.c_str());
-    priority.level = static_cast<int>(level);
+    const std::uint64_t number = TRY_CTX(parse_u64(parts[1], 7), "%s", given.word.c_str());
+    level = static_cast<int>(number);
   }
-  return priority;
+  return sys::io_priority(io_class, level);
 }
 
 Result<FdArgument> fd_of(const Given& given) {
@@ -290,9 +286,7 @@ Result<void> set_attributes(const Request& request) {
   if (request.nice.has_value() && ::setpriority(PRIO_PROCESS, 0, *request.nice) < 0)
     return failed_now("set the nice value");
   if (request.io_priority.has_value())
-    TRY(sys::ioprio_set(
-        IOPRIO_WHO_PROCESS, 0,
-        IOPRIO_PRIO_VALUE(request.io_priority->io_class, request.io_priority->level)));
+    TRY(sys::ioprio_set(sys::kIoPrioProcess, 0, *request.io_priority));
   if (request.oom_score.has_value())
     TRY(sys::write_file_at(kCwd, "/proc/self/oom_score_adj", std::to_string(*request.oom_score)));
   if (request.timer_slack.has_value()) TRY(sys::prctl_set_timerslack(*request.timer_slack));

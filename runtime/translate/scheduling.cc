@@ -70,11 +70,11 @@ ctr::SetScheduler translate_scheduler(const Scheduler& scheduler) {
 int io_class_number(IoPriorityClass value) {
   switch (value) {
     case IoPriorityClass::Rt:
-      return 1;
+      return ctr::sys::kIoPrioRealTime;
     case IoPriorityClass::Be:
-      return 2;
+      return ctr::sys::kIoPrioBestEffort;
     case IoPriorityClass::Idle:
-      return 3;
+      return ctr::sys::kIoPrioIdle;
   }
   return 0;
 }
@@ -170,9 +170,8 @@ void add_scheduling(Work& work, const ProcessPlan& plan) {
   const Process& process = plan.process;
   const Linux& config = work.spec.linux_;
   if (process.ioPriority.has_value()) {
-    constexpr int kClassShift = 13;
-    const int value =
-        io_class_number(process.ioPriority->class_) << kClassShift | process.ioPriority->priority;
+    const int value = ctr::sys::io_priority(io_class_number(process.ioPriority->class_),
+                                            process.ioPriority->priority);
     work.child(Phase::Process, ctr::SetIoPriority{value}, plan.at.at("ioPriority"));
   }
   if (config.personality.has_value())

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <linux/ioprio.h>
 #include <linux/mempolicy.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -45,9 +44,9 @@ TEST(Cred, SchedulingReadsBack) {
               if (!sched_setattr(0, {.policy = SCHED_BATCH, .nice = 7})) return 1;
               const Result<SchedAttr> attr = sched_getattr(0);
               if (!attr || attr->policy != SCHED_BATCH || attr->nice != 7) return 2;
-              const int idle = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 6);
-              if (!ioprio_set(IOPRIO_WHO_PROCESS, 0, idle)) return 3;
-              return *ioprio_get(IOPRIO_WHO_PROCESS, 0) == idle ? 0 : 4;
+              const int idle = io_priority(kIoPrioBestEffort, 6);
+              if (!ioprio_set(kIoPrioProcess, 0, idle)) return 3;
+              return *ioprio_get(kIoPrioProcess, 0) == idle ? 0 : 4;
             }),
             0);
 }

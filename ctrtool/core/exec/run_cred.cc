@@ -159,8 +159,7 @@ Result<void> run(const SetScheduler& op, Context& ctx) {
 }
 
 Result<void> run(const SetIoPriority& op, Context&) {
-  constexpr int kProcess = 1;  // IOPRIO_WHO_PROCESS
-  return sys::ioprio_set(kProcess, 0, op.value);
+  return sys::ioprio_set(sys::kIoPrioProcess, 0, op.value);
 }
 
 Result<void> run(const SetAffinity& op, Context&) { return sys::sched_setaffinity(0, op.cpus); }

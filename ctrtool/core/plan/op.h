@@ -432,7 +432,7 @@ struct SetScheduler {
   sys::SchedAttr attr;
 };
 struct SetIoPriority {
-  int value;  // class << 13 | priority, as ioprio_set(2) wants it
+  int value;  // sys::io_priority()
 };
 struct SetAffinity {
   std::vector<unsigned> cpus;

@@ -104,7 +104,13 @@ struct SchedAttr {
 };
 Result<void> sched_setattr(pid_t pid, const SchedAttr& attr);
 Result<SchedAttr> sched_getattr(pid_t pid);
-// `priority`: class << 13 | data.
+// The words of ioprio_set(2). Not by <linux/ioprio.h>: as of Linux 6.1.192 that is no C++.
+inline constexpr int kIoPrioProcess = 1;  // IOPRIO_WHO_PROCESS
+inline constexpr int kIoPrioRealTime = 1;
+inline constexpr int kIoPrioBestEffort = 2;
+inline constexpr int kIoPrioIdle = 3;
+// `level`: 0 (the highest) to 7.
+constexpr int io_priority(int io_class, int level) { return io_class << 13 | level; }
 Result<void> ioprio_set(int which, int who, int priority);
 Result<int> ioprio_get(int which, int who);
 Result<void> sched_setaffinity(pid_t pid, std::span<const unsigned> cpus);

@@ -113,9 +113,9 @@ namespace {
 // --- words ---------------------------------------------------------------------------------------
 
 constexpr OptionRow kOptions[] = {
-    {'u', "unmount", nullptr, "detach PUT_OLD afterwards"},
-    {'b', "bind", nullptr, "bind NEW_ROOT over itself if it is no mount point"},
-    {'p', "private", nullptr, "make the propagation of both mounts private before"},
+    {'u', "unmount", "", "detach PUT_OLD afterwards"},
+    {'b', "bind", "", "bind NEW_ROOT over itself if it is no mount point"},
+    {'p', "private", "", "make the propagation of both mounts private before"},
 };
 
 struct Operand {

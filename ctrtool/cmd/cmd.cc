@@ -23,17 +23,17 @@ constexpr int kMaxDepth = 16;
 constexpr OptionRow kOptions[] = {
     {'f', "file", "PATH", "read PATH; - is the standard input", "- without -f and -F"},
     {'F', "fd", "SPEC", "read the descriptor N, /VAR, :VAR or =PATH"},
-    {'0', "null", nullptr, "items end with zero bytes instead of newlines"},
-    {'c', "comments", nullptr, "skip blank lines, and those that begin with #"},
-    {'e', "escapes", nullptr, "decode \\n \\t \\r \\0 \\\\ \\xHH \\ooo"},
-    {'q', "quotes", nullptr, "several words a line, with quotes and backslashes"},
-    {'E', "expand-env", nullptr, "replace ${NAME}; an unset NAME is an error"},
-    {'b', "before", nullptr, "put the items before ARGs instead of after them"},
-    {'x', "exec", nullptr, "execute a program instead of an applet"},
-    {'u', "unlink", nullptr, "remove each -f file after reading"},
+    {'0', "null", "", "items end with zero bytes instead of newlines"},
+    {'c', "comments", "", "skip blank lines, and those that begin with #"},
+    {'e', "escapes", "", "decode \\n \\t \\r \\0 \\\\ \\xHH \\ooo"},
+    {'q', "quotes", "", "several words a line, with quotes and backslashes"},
+    {'E', "expand-env", "", "replace ${NAME}; an unset NAME is an error"},
+    {'b', "before", "", "put the items before ARGs instead of after them"},
+    {'x', "exec", "", "execute a program instead of an applet"},
+    {'u', "unlink", "", "remove each -f file after reading"},
     {'m', "max-bytes", "N", "refuse more input than this", "4194304"},
-    {'p', "check-perms", nullptr, "refuse files of others, or readable by others"},
-    {'n', "dry-run", nullptr, "print the words, quoted, and exit"},
+    {'p', "check-perms", "", "refuse files of others, or readable by others"},
+    {'n', "dry-run", "", "print the words, quoted, and exit"},
 };
 
 struct Settings {

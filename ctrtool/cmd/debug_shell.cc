@@ -39,18 +39,18 @@ enum Long : int {
 constexpr OptionRow kOptions[] = {
     {'c', "command", "WORD", "a word of the command; the first is the program"},
     {'f', "fd", "N", "the socket", "0"},
-    {'l', "listen", nullptr, "call listen first", "it must be listening"},
-    {'u', "unix-only", nullptr, "only a unix socket will do; the default"},
-    {'E', "any-family", nullptr, "any family; the last of -u and -E counts"},
+    {'l', "listen", "", "call listen first", "it must be listening"},
+    {'u', "unix-only", "", "only a unix socket will do; the default"},
+    {'E', "any-family", "", "any family; the last of -u and -E counts"},
     {kBind, "bind", "PATH", "make a unix socket there instead of -f, and listen"},
     {kMode, "mode", "OCTAL", "of what --bind makes", "0600"},
-    {kPty, "pty", nullptr, "a terminal for each connection"},
+    {kPty, "pty", "", "a terminal for each connection"},
     {kStderr, "stderr", "connection|inherit|null", "the command's standard error", "inherit"},
     {kAllowUid, "allow-uid", "LIST", "users that may connect, by the kernel's word", "all"},
     {kAllowGid, "allow-gid", "LIST", "groups that may connect", "all"},
     {kMost, "max", "N", "connections at a time; others wait", "no limit"},
     {kTime, "time", "SECONDS", "a connection that lasts longer is ended", "no limit"},
-    {kWithProgram, "with-program", nullptr, "serve only as long as PROGRAM runs"},
+    {kWithProgram, "with-program", "", "serve only as long as PROGRAM runs"},
 };
 
 enum class ErrorsTo { Connection, Inherit, Null };

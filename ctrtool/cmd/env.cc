@@ -18,16 +18,16 @@ namespace {
 enum Key : int { kFile0 = kLongOnly };
 
 constexpr OptionRow kOptions[] = {
-    {'i', "ignore-environment", nullptr, "start empty; so does a single \"-\""},
+    {'i', "ignore-environment", "", "start empty; so does a single \"-\""},
     {'u', "unset", "NAME", "remove NAME"},
-    {'0', "null", nullptr, "end what is printed with zero bytes"},
+    {'0', "null", "", "end what is printed with zero bytes"},
     {'C', "chdir", "DIR", "change the directory before PROGRAM"},
     {'f', "file", "PATH", "read lines NAME=VALUE"},
     {kFile0, "file0", "PATH", "the same, ended by zero bytes"},
     {'F', "fd", "SPEC", "read lines from the descriptor N, /VAR, :VAR or =PATH"},
     {'k', "keep", "NAME", "with -i: keep NAME"},
     {'S', "split-string", "TEXT", "split into words, with quotes, before the rest; options too"},
-    {'v', "debug", nullptr, "say on stderr what is done, without values"},
+    {'v', "debug", "", "say on stderr what is done, without values"},
     {'a', "argv0", "TEXT", "argument 0 of PROGRAM"},
 };
 
@@ -147,7 +147,7 @@ Result<void> apply_options(const Parsed& parsed, bool empty, bool debug, Environ
 
 bool takes_value(const Given& option) {
   const auto row = std::ranges::find(kOptions, option.key, &OptionRow::key);
-  return row != std::end(kOptions) && row->argument != nullptr;
+  return row != std::end(kOptions) && !row->argument.empty();
 }
 
 // The command line with the words of -S in it: they may begin with options of their own.

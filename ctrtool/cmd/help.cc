@@ -20,17 +20,17 @@ namespace {
 enum Long : int { kColor = kLongOnly };
 
 constexpr OptionRow kOptions[] = {
-    {'l', "list", nullptr, "the applets' names, sorted, one a line"},
-    {'a', "all", nullptr, "the full text of every applet"},
-    {'o', "options", nullptr, "the options, one a line: short, long, argument, items, by tabs"},
-    {'e', "examples", nullptr, "the examples only"},
-    {'x', "exit-codes", nullptr, "the exit codes only"},
-    {'m', "man", nullptr, "a manual page, in roff"},
-    {'c', "compact", nullptr, "the synopsis only"},
-    {'j', "json", nullptr, "applets, their options and exit codes, as JSON"},
-    {'v', "version-of-build", nullptr,
+    {'l', "list", "", "the applets' names, sorted, one a line"},
+    {'a', "all", "", "the full text of every applet"},
+    {'o', "options", "", "the options, one a line: short, long, argument, items, by tabs"},
+    {'e', "examples", "", "the examples only"},
+    {'x', "exit-codes", "", "the exit codes only"},
+    {'m', "man", "", "a manual page, in roff"},
+    {'c', "compact", "", "the synopsis only"},
+    {'j', "json", "", "applets, their options and exit codes, as JSON"},
+    {'v', "version-of-build", "",
      "version, kind of linking, architecture, commit; as --version"},
-    {kColor, "color", nullptr, "headings and options in bold"},
+    {kColor, "color", "", "headings and options in bold"},
 };
 
 std::string synopsis_of(const Manual& manual) {
@@ -43,25 +43,25 @@ std::string options_of(const Manual& manual) {
   for (const OptionRow& row : manual.options)
     text +=
         strf("%s\t%s\t%s\t%s\n", row.key < kLongOnly ? strf("-%c", row.key).c_str() : "",
-             row.name != nullptr ? strf("--%s", row.name).c_str() : "",
-             row.argument != nullptr ? row.argument : "", row.scope != nullptr ? row.scope : "");
+             row.name.empty() ? "" : strf("--%s", row.name.c_str()).c_str(), row.argument.c_str(),
+             row.scope.c_str());
   return text;
 }
 
-std::string json_text(const char* text) { return text == nullptr ? "null" : json_quote(text); }
+std::string text_or_null(std::string_view text) { return text.empty() ? "null" : json_quote(text); }
 
 std::string option_json(const OptionRow& row) {
   const std::string letter =
       row.key < kLongOnly ? json_quote(strf("-%c", row.key)) : std::string("null");
-  return "{\"short\":" + letter + ",\"long\":" + json_text(row.name) +
-         ",\"argument\":" + json_text(row.argument) + ",\"help\":" + json_text(row.help) +
-         ",\"default\":" + json_text(row.initial) + ",\"scope\":" + json_text(row.scope) + "}";
+  return "{\"short\":" + letter + ",\"long\":" + text_or_null(row.name) +
+         ",\"argument\":" + text_or_null(row.argument) + ",\"help\":" + json_quote(row.help) +
+         ",\"default\":" + text_or_null(row.initial) + ",\"scope\":" + text_or_null(row.scope) + "}";
 }
 
 std::string applet_json(const Applet& applet) {
-  std::string text = "{\"name\":" + json_text(applet.name) + ",\"help\":" + json_text(applet.help);
+  std::string text = "{\"name\":" + json_quote(applet.name) + ",\"help\":" + json_quote(applet.help);
   if (applet.manual == nullptr) return text + "}\n";
-  text += ",\"exit_codes\":" + json_text(applet.manual->exit_codes) + ",\"options\":[";
+  text += ",\"exit_codes\":" + json_quote(applet.manual->exit_codes) + ",\"options\":[";
   const char* separator = "";
   for (const OptionRow& row : applet.manual->options) {
     text += separator + option_json(row);
@@ -71,8 +71,8 @@ std::string applet_json(const Applet& applet) {
   separator = "";
   for (const Variable& variable : variables()) {
     if (applet.name != std::string_view(variable.applet)) continue;
-    text += strf("%s{\"name\":%s,\"help\":%s}", separator, json_text(variable.name).c_str(),
-                 json_text(variable.help).c_str());
+    text += strf("%s{\"name\":%s,\"help\":%s}", separator, json_quote(variable.name).c_str(),
+                 json_quote(variable.help).c_str());
     separator = ",\n";
   }
   return text + "]}\n";
@@ -100,7 +100,7 @@ std::string man_options(const Manual& manual) {
   for (const OptionRow& row : manual.options) {
     text += strf(".TP\n\\fB%s\\fR\n", roff(option_head(row)).c_str());
     text += roff(row.help);
-    if (row.initial != nullptr) text += strf(" (default: %s)", roff(row.initial).c_str());
+    if (!row.initial.empty()) text += strf(" (default: %s)", roff(row.initial).c_str());
     text += "\n";
   }
   text += ".TP\n\\fB\\-\\-help\\fR\nprint a summary and exit\n";

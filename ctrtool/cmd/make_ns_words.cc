@@ -20,59 +20,59 @@ enum Long : int { kSemaphores = kLongOnly };
 
 constexpr const char* kAnyItem = "UmniuCT";
 constexpr OptionRow kOptions[] = {
-    {'U', "user", nullptr, "item: user namespace, made first; one at most"},
-    {'m', "mount", nullptr, "item: mount namespace"},
-    {'n', "net", nullptr, "item: network namespace"},
-    {'i', "ipc", nullptr, "item: ipc namespace"},
-    {'u', "uts", nullptr, "item: uts namespace"},
-    {'C', "cgroup", nullptr, "item: cgroup namespace"},
-    {'T', "time", nullptr, "item: time namespace"},
-    {'p', "pid", nullptr, "refused: see pidns_run"},
-    {'x', "hook", "TEXT", "then run /bin/sh -c TEXT outside", nullptr, kAnyItem},
-    {'X', "hook-exec", "FILE", "the same, a program", nullptr, kAnyItem},
-    {'y', "inner-hook", "TEXT", "then run /bin/sh -c TEXT inside all that is made so far", nullptr,
+    {'U', "user", "", "item: user namespace, made first; one at most"},
+    {'m', "mount", "", "item: mount namespace"},
+    {'n', "net", "", "item: network namespace"},
+    {'i', "ipc", "", "item: ipc namespace"},
+    {'u', "uts", "", "item: uts namespace"},
+    {'C', "cgroup", "", "item: cgroup namespace"},
+    {'T', "time", "", "item: time namespace"},
+    {'p', "pid", "", "refused: see pidns_run"},
+    {'x', "hook", "TEXT", "then run /bin/sh -c TEXT outside", "", kAnyItem},
+    {'X', "hook-exec", "FILE", "the same, a program", "", kAnyItem},
+    {'y', "inner-hook", "TEXT", "then run /bin/sh -c TEXT inside all that is made so far", "",
      kAnyItem},
-    {'Y', "inner-hook-exec", "FILE", "the same, a program, opened before anything is made", nullptr,
+    {'Y', "inner-hook-exec", "FILE", "the same, a program, opened before anything is made", "",
      kAnyItem},
-    {'b', "bind", "PATH", "bind the namespace on PATH, which is made if it is missing", nullptr,
+    {'b', "bind", "PATH", "bind the namespace on PATH, which is made if it is missing", "",
      kAnyItem},
-    {'e', "env", "VAR", "its descriptor's number under this name too", nullptr, kAnyItem},
-    {'F', "fd", "N[!]", "its descriptor becomes N; N!: even if N is open", nullptr, kAnyItem},
-    {'Q', "no-export", nullptr, "do not pass it on: the number is -1", nullptr, kAnyItem},
+    {'e', "env", "VAR", "its descriptor's number under this name too", "", kAnyItem},
+    {'F', "fd", "N[!]", "its descriptor becomes N; N!: even if N is open", "", kAnyItem},
+    {'Q', "no-export", "", "do not pass it on: the number is -1", "", kAnyItem},
     {'M', "uid-map", "MAP", "U: INNER.OUTER.COUNT[:INNER.OUTER.COUNT...]", "0.EUID.1", "U"},
     {'G', "gid-map", "MAP", "U: the same for groups", "0.EGID.1", "U"},
     {'P', "projid-map", "MAP", "U: the same for project IDs", "none", "U"},
     {'S', "setgroups", "allow|deny", "U: setgroups(2) inside",
      "deny for ordinary users and the default map", "U"},
     {'O', "owner-uid", "UID", "U: whom it belongs to", "the caller", "U"},
-    {'E', "enter", "SPEC", "U: join this one instead of making one", nullptr, "U"},
+    {'E', "enter", "SPEC", "U: join this one instead of making one", "", "U"},
     {'R', "propagation", "WORD", "m: of /: private, slave, shared, unbindable, unchanged", "slave",
      "m"},
-    {'l', "loopback", nullptr, "n: bring lo up", nullptr, "n"},
-    {'s', "sysctl", "KEY=VALUE", "n: a sysctl of net; may be repeated", nullptr, "n"},
-    {'t', "offset", "CLOCK=SEC[.FRACTION]", "T: of monotonic or boottime; may be negative", nullptr,
+    {'l', "loopback", "", "n: bring lo up", "", "n"},
+    {'s', "sysctl", "KEY=VALUE", "n: a sysctl of net; may be repeated", "", "n"},
+    {'t', "offset", "CLOCK=SEC[.FRACTION]", "T: of monotonic or boottime; may be negative", "",
      "T"},
     {'k', "shm", "KEY,SIZE[,MODE]", "i: make shared memory; may be repeated", "0600", "i"},
     {'q', "msgq", "KEY[,MODE]", "i: make a message queue; may be repeated", "0600", "i"},
     {kSemaphores, "sem", "KEY,N[,MODE]", "i: make N semaphores; may be repeated", "0600", "i"},
-    {'H', "hostname", "NAME", "u: host name", nullptr, "u"},
-    {'D', "domainname", "NAME", "u: domain name", nullptr, "u"},
+    {'H', "hostname", "NAME", "u: host name", "", "u"},
+    {'D', "domainname", "NAME", "u: domain name", "", "u"},
     {'g', "cgroup-dir", "DIR", "C: be in this cgroup, which becomes the root; may be repeated",
-     nullptr, "C"},
+     "", "C"},
     {'o', "env-offset", "N", "the number of the first item's variable", "0"},
     {'z', "pre-hook", "TEXT", "run outside before any namespace exists"},
     {'Z', "final-hook", "TEXT", "run outside when all are ready"},
     {'w', "final-inner-hook", "TEXT", "run inside, last"},
     {'I', "interpreter", "PROGRAM", "instead of /bin/sh, also called with -c", "/bin/sh"},
-    {'N', "no-exec", nullptr, "make, run hooks, bind, and exit"},
-    {'K', "keep-id", nullptr, "the helper does not become root inside"},
+    {'N', "no-exec", "", "make, run hooks, bind, and exit"},
+    {'K', "keep-id", "", "the helper does not become root inside"},
     {'d', "hook-timeout", "SECONDS", "a hook that runs longer is killed, a failure", "none"},
-    {'v', "verbose", nullptr, "tell each step on stderr"},
+    {'v', "verbose", "", "tell each step on stderr"},
 };
 
-const char* scope_of(const Given& given) {
+std::string_view scope_of(const Given& given) {
   const auto* const row = std::ranges::find(kOptions, given.key, &OptionRow::key);
-  return row == std::end(kOptions) ? nullptr : row->scope;
+  return row == std::end(kOptions) ? "" : std::string_view(row->scope);
 }
 
 // --- words → items -------------------------------------------------------------------------------
@@ -275,7 +275,7 @@ Result<void> begin_item(const Given& given, const NsKind& kind, MakeNsRequest& r
 Result<void> take(const Given& given, MakeNsRequest& request) {
   const NsKind* kind = given.key < kLongOnly ? find_ns_kind(static_cast<char>(given.key)) : nullptr;
   if (kind != nullptr) return begin_item(given, *kind, request);
-  if (scope_of(given) == nullptr) return take_global(given, request);
+  if (scope_of(given).empty()) return take_global(given, request);
   if (request.items.empty())
     return make_error(Kind::InvalidSpec, "%s before any item", given.word.c_str());
   MakeNsItem& item = request.items.back();

@@ -33,12 +33,12 @@ namespace {
 constexpr OptionRow kOptions[] = {
     {'t', "type", "LETTERS", "only these kinds, beside user namespaces: C, i, m, n, p, T, U, u",
      "all"},
-    {'p', "pid", nullptr, "the tree of PID namespaces, not of user namespaces"},
-    {'a', "ancestors", nullptr, "only the ancestors of START, the nearest first"},
-    {'P', "processes", nullptr, "list all processes, not the first one and their number"},
-    {'k', "kept-by", nullptr, "say what keeps a namespace without processes"},
-    {'j', "json", nullptr, "print one JSON object"},
-    {'q', "quiet", nullptr, "no warnings of what may not be read"},
+    {'p', "pid", "", "the tree of PID namespaces, not of user namespaces"},
+    {'a', "ancestors", "", "only the ancestors of START, the nearest first"},
+    {'P', "processes", "", "list all processes, not the first one and their number"},
+    {'k', "kept-by", "", "say what keeps a namespace without processes"},
+    {'j', "json", "", "print one JSON object"},
+    {'q', "quiet", "", "no warnings of what may not be read"},
 };
 
 struct Request {

@@ -18,14 +18,14 @@ namespace ctr {
 namespace {
 
 constexpr OptionRow kOptions[] = {
-    {'x', "exchange", nullptr, "swap the two names atomically; both must exist"},
-    {'n', "no-replace", nullptr, "fail if TARGET exists", "replace it"},
-    {'w', "whiteout", nullptr, "leave a whiteout (character device 0:0) at SOURCE"},
+    {'x', "exchange", "", "swap the two names atomically; both must exist"},
+    {'n', "no-replace", "", "fail if TARGET exists", "replace it"},
+    {'w', "whiteout", "", "leave a whiteout (character device 0:0) at SOURCE"},
     {'s', "source-dir", "FD", "SOURCE is relative to this directory", "the working directory"},
     {'d', "target-dir", "FD", "TARGET is relative to this directory", "the working directory"},
-    {'f', "fallback", nullptr,
+    {'f', "fallback", "",
      "if the file system lacks the flag, go by several calls, and say so"},
-    {'v', "verbose", nullptr, "say what was done"},
+    {'v', "verbose", "", "say what was done"},
 };
 
 struct Place {

@@ -22,13 +22,13 @@ constexpr OptionRow kOptions[] = {
      "those of blkio,cpu,devices,freezer,memory,perf_event,pids,rdma that exist; . with v2 only"},
     {'a', "add", "LIST", "hierarchies to enter last", "none"},
     {'p', "path", "PATH", "the cgroup inside each hierarchy", "."},
-    {'r', "relative", nullptr, "PATH is below the cgroup that we are in, hierarchy by hierarchy"},
-    {'s', "systemd", nullptr, "enter the hierarchy \"systemd\" too"},
-    {'u', "unified", nullptr, "enter the hierarchy \"unified\" too"},
-    {'n', "new", nullptr, "make the cgroup where it is missing, 0755"},
-    {'k', "keep-going", nullptr, "try all before giving up; exit status 2"},
+    {'r', "relative", "", "PATH is below the cgroup that we are in, hierarchy by hierarchy"},
+    {'s', "systemd", "", "enter the hierarchy \"systemd\" too"},
+    {'u', "unified", "", "enter the hierarchy \"unified\" too"},
+    {'n', "new", "", "make the cgroup where it is missing, 0755"},
+    {'k', "keep-going", "", "try all before giving up; exit status 2"},
     {'P', "pid", "PID", "move this process instead of ourselves", "0"},
-    {kThreads, "threads", nullptr, "write cgroup.threads: a threaded cgroup"},
+    {kThreads, "threads", "", "write cgroup.threads: a threaded cgroup"},
 };
 
 struct Entry {

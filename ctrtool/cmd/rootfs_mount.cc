@@ -29,8 +29,8 @@ enum Long : int { kDryRun = kLongOnly };
 constexpr OptionRow kOptions[] = {
     {'o', "option", "NAME=VALUE", "see above; several are separated by commas, the last one wins"},
     {'p', "pid-namespace", "FILE", "only mount the proc of this pid namespace on MOUNTPOINT"},
-    {'t', "type", nullptr, "accepted, without effect"},
-    {kDryRun, "dry-run", nullptr, "print the plan, do nothing"},
+    {'t', "type", "", "accepted, without effect"},
+    {kDryRun, "dry-run", "", "print the plan, do nothing"},
 };
 
 struct Request {

@@ -19,10 +19,10 @@ constexpr OptionRow kOptions[] = {
     {'e', "env-fds", "LIST", "the same; an item is N, /VAR, :VAR or =PATH", "empty"},
     {'a', "add", "LIST", "more items, as for -e, after those so far"},
     {'m', "map", "SPEC:N", "item SPEC becomes descriptor N, which may be below 3"},
-    {'s', "listen-env", nullptr, "set LISTEN_PID and LISTEN_FDS (the length of the list)"},
+    {'s', "listen-env", "", "set LISTEN_PID and LISTEN_FDS (the length of the list)"},
     {'n', "listen-names", "NAMES", "set LISTEN_FDNAMES too, names separated by colons"},
-    {kKeep, "keep-others", nullptr, "leave the other descriptors open"},
-    {kCloexec, "cloexec-others", nullptr, "close the others only when the program is executed"},
+    {kKeep, "keep-others", "", "leave the other descriptors open"},
+    {kCloexec, "cloexec-others", "", "close the others only when the program is executed"},
 };
 
 struct Request {

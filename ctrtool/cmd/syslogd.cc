@@ -43,14 +43,14 @@ constexpr OptionRow kOptions[] = {
     {'d', "directory", "DIR", "append to DIR/NAME.log, \"other\" for messages without a name"},
     {'M', "max-size", "BYTES", "rename a file that has grown so far to FILE.1; 0: never", "0"},
     {'n', "name", "NAME=UID-UID", "how to call senders with these user IDs; may be repeated"},
-    {kCgroup, "cgroup", nullptr, "call other senders by the last part of their control group"},
+    {kCgroup, "cgroup", "", "call other senders by the last part of their control group"},
     {'l', "level", "SEVERITY", "drop what is less severe", "debug"},
     {'r', "rate", "NUMBER", "at most so many messages a second from one user; 0: any", "0"},
     {'L', "max-message", "BYTES", "cut longer messages", "8192"},
-    {'D', "decoded", nullptr, "print facility.severity, not their number"},
-    {'s', "sender-time", nullptr, "print the sender's own time, too"},
-    {kLocalTime, "local-time", nullptr, "print local time with its zone", "UTC"},
-    {'j', "json", nullptr, "print JSON objects"},
+    {'D', "decoded", "", "print facility.severity, not their number"},
+    {'s', "sender-time", "", "print the sender's own time, too"},
+    {kLocalTime, "local-time", "", "print local time with its zone", "UTC"},
+    {'j', "json", "", "print JSON objects"},
 };
 
 struct Request {

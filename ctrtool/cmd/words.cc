@@ -17,13 +17,14 @@ namespace ctr {
 namespace {
 
 constexpr OptionRow kCommonRows[] = {
-    {kLongOnly + 1000, "help", nullptr, "print this help and exit"},
-    {kLongOnly + 1001, "version", nullptr, "print the version and exit"},
+    {kLongOnly + 1000, "help", "", "print this help and exit"},
+    {kLongOnly + 1001, "version", "", "print the version and exit"},
 };
 constexpr int kHelpKey = kCommonRows[0].key;
 constexpr int kVersionKey = kCommonRows[1].key;
 
 bool has_letter(const OptionRow& row) { return row.key < kLongOnly; }
+bool is_optional(const OptionRow& row) { return row.argument.c_str()[0] == '['; }
 
 Error unknown_option(const std::string& word) {
   return make_error(Kind::InvalidSpec, "unknown option %s", quote(word).c_str());
@@ -70,9 +71,9 @@ class Parser {
     const std::size_t equals = word.find('=');
     const std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
     const OptionRow* row = TRY(find_long(name));
-    const std::string shown = strf("--%s", row->name);
-    if (row->argument == nullptr || row->argument[0] == '[') {
-      if (row->argument == nullptr && equals != std::string::npos)
+    const std::string shown = strf("--%s", row->name.c_str());
+    if (row->argument.empty() || is_optional(*row)) {
+      if (row->argument.empty() && equals != std::string::npos)
         return make_error(Kind::InvalidSpec, "option %s takes no value", shown.c_str());
       take(*row, equals == std::string::npos ? "" : word.substr(equals + 1), shown);
       return {};
@@ -90,8 +91,8 @@ class Parser {
     for (const std::span<const OptionRow> rows :
          {manual_.options, std::span<const OptionRow>(kCommonRows)}) {
       for (const OptionRow& row : rows) {
-        if (row.name == nullptr) continue;
-        if (name == row.name) return &row;
+        if (row.name.empty()) continue;
+        if (name == std::string_view(row.name)) return &row;
         if (name.empty() || !std::string_view(row.name).starts_with(name)) continue;
         near.push_back(&row);
         if (!is_newer(row)) older.push_back(&row);
@@ -101,12 +102,13 @@ class Parser {
     if (older.size() == 1) return older.front();
     if (near.empty()) return unknown_option("--" + name);
     return make_error(Kind::InvalidSpec, "option %s could be --%s or --%s",
-                      quote("--" + name).c_str(), near[0]->name, near[1]->name);
+                      quote("--" + name).c_str(), near[0]->name.c_str(),
+                      near[1]->name.c_str());
   }
 
   bool is_newer(const OptionRow& row) const {
     return row.key == kHelpKey || row.key == kVersionKey ||
-           std::ranges::find(manual_.newer, row.name) != manual_.newer.end();
+           std::ranges::find(manual_.newer, std::string_view(row.name)) != manual_.newer.end();
   }
 
   Result<void> take_letters(const std::string& word) {
@@ -114,7 +116,7 @@ class Parser {
       const OptionRow* row = find_letter(word[i]);
       const std::string shown = strf("-%c", word[i]);
       if (row == nullptr) return unknown_option(shown);
-      if (row->argument == nullptr) {
+      if (row->argument.empty()) {
         take(*row, "", shown);
         continue;
       }
@@ -134,7 +136,7 @@ class Parser {
   Result<void> take_next(const OptionRow& row, const std::string& shown) {
     if (at_ == argv_.size())
       return make_error(Kind::InvalidSpec, "option %s needs a value (%s)", shown.c_str(),
-                        row.argument);
+                        row.argument.c_str());
     take(row, argv_[at_++], shown);
     return {};
   }
@@ -182,8 +184,8 @@ std::string rows_text(std::span<const OptionRow> rows, const HelpStyle& style) {
     const std::size_t end = 2 + head.size();
     text += "  " + bold(head, style);
     text += end < kColumn ? std::string(kColumn - end, ' ') : "\n" + std::string(kColumn, ' ');
-    std::string help = row.help;
-    if (row.initial != nullptr) help += strf(" (default: %s)", row.initial);
+    std::string help(row.help);
+    if (!row.initial.empty()) help += strf(" (default: %s)", row.initial.c_str());
     text += wrapped(help, kColumn, style.width);
   }
   return text;
@@ -231,15 +233,15 @@ Result<Parsed> parse_words(const Manual& manual, const Words& argv) {
 std::string option_head(const OptionRow& row) {
   std::string head;
   if (has_letter(row)) head += strf("-%c", row.key);
-  if (has_letter(row) && row.name != nullptr) head += ", ";
-  if (row.name != nullptr) head += strf("--%s", row.name);
-  if (row.argument != nullptr) head += strf(row.argument[0] == '[' ? "%s" : " %s", row.argument);
+  if (has_letter(row) && !row.name.empty()) head += ", ";
+  if (!row.name.empty()) head += strf("--%s", row.name.c_str());
+  if (!row.argument.empty()) head += (is_optional(row) ? "" : " ") + std::string(row.argument);
   return head;
 }
 
 bool goes_with(std::span<const OptionRow> rows, int key, char item) {
   const auto row = std::ranges::find(rows, key, &OptionRow::key);
-  return row != rows.end() && row->scope != nullptr &&
+  return row != rows.end() &&
          std::string_view(row->scope).find(item) != std::string_view::npos;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ctrtool/applets.h"
+#include "ctrtool/core/base/inline_text.h"
 #include "ctrtool/core/base/result.h"
 
 namespace ctr {
@@ -34,12 +35,12 @@ inline constexpr int kBareWord = -1;
 
 struct OptionRow {
   int key;
-  const char* name;      // long, without the dashes; nullptr: none
-  const char* argument;  // how the help calls its value; nullptr: it takes none; "[N]": it may be
-                         // left out, and comes after '=' only
-  const char* help;
-  const char* initial = nullptr;  // the default
-  const char* scope = nullptr;    // letters of the items that it may follow, where there are items
+  InlineText<24> name;      // long, without the dashes; empty: none
+  InlineText<40> argument;  // how the help calls its value; empty: it takes none; "[N]": it may be
+                            // left out, and comes after '=' only
+  InlineText<264> help;
+  InlineText<96> initial{};  // the default; empty: none
+  InlineText<16> scope{};    // letters of the items that it may follow, where there are items
 };
 // Whether this option may follow an item of this letter.
 bool goes_with(std::span<const OptionRow> rows, int key, char item);

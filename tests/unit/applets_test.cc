@@ -26,18 +26,18 @@ void for_each_row(Check check) {
 
 TEST(Applets, EveryOptionHasALongNameAndIsParsed) {
   for_each_row([](const Manual& manual, const OptionRow& row) {
-    ASSERT_NE(row.name, nullptr) << manual.name << " has an option without a long name";
-    const bool optional = row.argument != nullptr && row.argument[0] == '[';
-    Words words{manual.name, std::string("--") + row.name};
+    ASSERT_FALSE(row.name.empty()) << manual.name << " has an option without a long name";
+    const bool optional = row.argument.c_str()[0] == '[';
+    Words words{manual.name, std::string("--") + row.name.c_str()};
     if (optional)
       words.back() += "=1";
-    else if (row.argument != nullptr)
+    else if (!row.argument.empty())
       words.emplace_back("x");
     words.emplace_back("--help");
     const Result<Parsed> parsed = parse_words(manual, words);
     ASSERT_TRUE(parsed.ok()) << manual.name << ": " << parsed.error().message;
-    EXPECT_TRUE(parsed->help) << manual.name << " --" << row.name;
-    EXPECT_EQ(parsed->options.front().key, row.key) << manual.name << " --" << row.name;
+    EXPECT_TRUE(parsed->help) << manual.name << " --" << row.name.c_str();
+    EXPECT_EQ(parsed->options.front().key, row.key) << manual.name << " --" << row.name.c_str();
   });
 }
 
@@ -47,8 +47,8 @@ TEST(Applets, NoNameStandsForTwoThings) {
     std::set<int> keys;
     std::set<std::string> names{"help", "version"};
     for (const OptionRow& row : applet.manual->options) {
-      EXPECT_TRUE(keys.insert(row.key).second) << applet.name << " --" << row.name;
-      EXPECT_TRUE(names.insert(row.name).second) << applet.name << " --" << row.name;
+      EXPECT_TRUE(keys.insert(row.key).second) << applet.name << " --" << row.name.c_str();
+      EXPECT_TRUE(names.insert(row.name.c_str()).second) << applet.name << " --" << row.name.c_str();
     }
   }
   std::set<std::string> names;

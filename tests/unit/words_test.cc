@@ -17,7 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr OptionRow kRows[] = {
-    {'a', "all", nullptr, "everything"},
+    {'a', "all", "", "everything"},
     {'b', "bundle", "DIR", "a directory", "."},
     {kLongOnly, "bunch", "N", "many"},
 };

@@ -8,6 +8,7 @@ quickstart_packages="busybox-static"
 test_packages="busybox-static squashfs-tools erofs-utils uidmap podman conmon crun runc jq strace iproute2 procps
   debootstrap netbase python3 socat expect catatonit containerd docker.io iptables buildah valgrind python3-grpcio
   zsh fish nginx"
+fuzz_packages="clang libclang-rt-14-dev"
 bench_packages="busybox-static crun runc podman jq valgrind"
 # For the validation programs of OCI runtime-tools, which are built from source.
 conformance_packages="golang-go golang-github-blang-semver-dev golang-github-google-uuid-dev

@@ -7,7 +7,7 @@
 # only those tests.
 #   --strict      a skip whose reason is not in tests/allowed-skips.txt is a failure
 #   --sanitize    everything built with address and undefined behaviour sanitizers, in build-asan/
-#   --long        also the tests that take minutes
+#   --long        also the tests that take minutes, and a minute of libFuzzer for each fuzz target
 #   --no-install  leave apt alone
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -15,12 +15,12 @@ cd "$root" || exit 1
 exec </dev/null
 . tests/packages.sh
 
-strict=no sanitize=no install=yes labels=
+strict=no sanitize=no long=no install=yes labels=
 for word; do
   case $word in
     --strict) strict=yes ;;
     --sanitize) sanitize=yes ;;
-    --long) export OCICTR_TEST_LONG=1 ;;
+    --long) long=yes; export OCICTR_TEST_LONG=1 ;;
     --no-install) install=no ;;
     -*) echo "usage: tests/run.sh [--strict] [--sanitize] [--long] [--no-install] [LABEL...]" >&2
         exit 2 ;;
@@ -53,6 +53,12 @@ remove_stale_cgroups() {
 # The guest's tests are for the release: sanitizers on top of emulation take too long.
 wants_guest() {
   [ $sanitize = no ] && case "|$labels|" in "||" | *"|guest|"*) true ;; *) false ;; esac
+}
+
+# libFuzzer has sanitizers of its own, and brings its compiler.
+wants_libfuzzer() {
+  [ $long$sanitize = yesno ] && [ $install = yes ] &&
+    case "|$labels|" in "||" | *"|unit|"*) true ;; *) false ;; esac
 }
 
 # run_tests RESULTS ARGUMENT...
@@ -170,5 +176,13 @@ if [ $strict = yes ]; then
 fi
 passed=$((tests - failed - skipped))
 [ "$tests" -gt 0 ] || failed=1
+if wants_libfuzzer; then
+  say "Fuzzing"
+  sh tests/fuzz/run.sh 2>&1 | tee "$build/fuzz.log"
+  counts=$(tail -n 1 "$build/fuzz.log")  # N passed, N failed, ...
+  passed=$((passed + ${counts%% *}))
+  counts=${counts#*, }
+  failed=$((failed + ${counts%% *}))
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -26,6 +26,10 @@ shift
 . "$here/common.sh"
 
 rounds=40 peers="crun runc" output= clock=
+# Milliseconds between two turns. Back to back, the lock that writing to cgroup.procs takes stays in
+# the mode where it waits for no grace period, as it would on a host that starts a container now and
+# then.
+pause=50
 while getopts n:p:co: option; do
   case $option in
     n) rounds=$OPTARG ;;
@@ -95,7 +99,7 @@ line "|---|---|---|---|---|"
 
 if wanted run; then
   { each "N R run -b /tmp/true-N N"; echo "floor $tools/floor $rootfs /bin/true"; } |
-    alternate -n "$rounds" -p 20 | row "\`run\` true, default configuration" ms
+    alternate -n "$rounds" -p $pause | row "\`run\` true, default configuration" ms
 fi
 
 # What podman writes: 400 seccomp names and more, masked paths, a volume.
@@ -124,12 +128,12 @@ if wanted podman || wanted cold; then
   if podman_bundle; then
     count=$(jq '[.linux.seccomp.syscalls[].names[]] | length' /tmp/podman-ocictr/config.json)
     if wanted podman; then
-      each "N R run -b /tmp/podman-N N" | alternate -n "$rounds" -p 20 |
+      each "N R run -b /tmp/podman-N N" | alternate -n "$rounds" -p $pause |
         row "\`run\` true, podman's configuration ($count seccomp names)" ms
     fi
     if wanted cold; then
       each "N @ /bin/rm -rf /run/N/.seccomp /run/N/.cache ; R run -b /tmp/podman-N N" |
-        alternate -n "$rounds" -p 20 | row "the same, profile seen for the first time" ms
+        alternate -n "$rounds" -p $pause | row "the same, profile seen for the first time" ms
     fi
   else
     echo "no bundle of podman: $(cat /tmp/podman/log 2>&1)" >&2
@@ -138,14 +142,14 @@ fi
 
 if wanted create; then
   each "N R create -b /tmp/sleep-N N ; R start N ; R delete --force N" |
-    alternate -n "$rounds" -p 20 | row "\`create\` + \`start\` + \`delete --force\`" ms
+    alternate -n "$rounds" -p $pause | row "\`create\` + \`start\` + \`delete --force\`" ms
 fi
 
 if wanted exec || wanted state; then
   for name in $names; do
     $(command_of "$name") run -d -b "/tmp/sleep-$name" "$name" </dev/null >/dev/null 2>&1
   done
-  wanted exec && each "N R exec N /bin/true" | alternate -n "$rounds" -p 20 | row "\`exec\` true" ms
+  wanted exec && each "N R exec N /bin/true" | alternate -n "$rounds" -p $pause | row "\`exec\` true" ms
   wanted state && each "N R state N" | alternate -n "$rounds" | row "\`state\`" ms
   for name in $names; do $(command_of "$name") delete --force "$name"; done
 fi
@@ -171,7 +175,7 @@ if wanted many; then
         sed "s|/true-$name\"|/many-$name-$i\"|" "/tmp/true-$name/config.json" >"/tmp/many-$name-$i/config.json"
       done
     done
-    each "N x$count R run -b /tmp/many-N-# N-#" | alternate -n $((rounds / 8 + 1)) -w 1 -p 50 |
+    each "N x$count R run -b /tmp/many-N-# N-#" | alternate -n $((rounds / 8 + 1)) -w 1 -p $pause |
       row "$count \`run\` at once, until the last has ended" ms
   done
 fi
@@ -179,7 +183,7 @@ fi
 if wanted binds; then
   for count in 10 100 1000; do
     for name in $names; do with_mounts "/tmp/true-$name" "/tmp/binds-$name-$count" "$count"; done
-    each "N R run -b /tmp/binds-N-$count N" | alternate -n $((rounds / (count / 100 + 2) + 1)) -w 1 -p 20 |
+    each "N R run -b /tmp/binds-N-$count N" | alternate -n $((rounds / (count / 100 + 2) + 1)) -w 1 -p $pause |
       tee /tmp/binds-$count | row "\`run\` with $count read-only bind mounts more" ms
   done
   # A peer that can't make them has left no times to compare.
@@ -222,7 +226,7 @@ if wanted thousand; then
       $(command_of "$name") --cgroup-manager disabled run -d -b "/tmp/true-$name" "t$i" </dev/null >/dev/null 2>&1
     done
   done
-  each "N R run -b /tmp/true-N N" | alternate -n "$rounds" -p 20 | row "\`run\` beside 1,000 others" ms
+  each "N R run -b /tmp/true-N N" | alternate -n "$rounds" -p $pause | row "\`run\` beside 1,000 others" ms
   each "N R state t500" | alternate -n "$rounds" | row "\`state\` beside 1,000 others" ms
   each "N R list" | alternate -n $((rounds / 4 + 1)) | row "\`list\` of 1,000" ms
   who=

@@ -45,9 +45,10 @@ configure_and_build() {
   cmake --build "$build" -j "$(nproc)"
 }
 
-# Control groups that a killed test could not remove. Only ours carry this name.
+# Control groups that a killed test could not remove. Only this run's carry the name.
+export OCICTR_TEST_RUN=$$
 remove_stale_cgroups() {
-  find /sys/fs/cgroup -depth -type d -path '*/octest-*' -exec rmdir {} + 2>/dev/null
+  find /sys/fs/cgroup -depth -type d -path "*/octest-$OCICTR_TEST_RUN-*" -exec rmdir {} + 2>/dev/null
 }
 
 # The guest's tests are for the release: sanitizers on top of emulation take too long.

@@ -6,7 +6,7 @@ set -u
 export LC_ALL=C
 unset NOTIFY_SOCKET LISTEN_FDS
 
-group=octest-bench-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
+group=octest-${OCICTR_TEST_RUN:-alone}-bench-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
 rootfs=/tmp/rootfs
 
 make_rootfs() {

@@ -14,7 +14,7 @@ need() { command -v "$1" >/dev/null || skip "$1 is not installed"; }
 
 captured=/tmp/output
 # What all control groups of this test are below.
-new_tag() { tag=octest-$(od -An -N4 -tx4 /dev/urandom | tr -d ' '); }
+new_tag() { tag=octest-${OCICTR_TEST_RUN:-alone}-$(od -An -N4 -tx4 /dev/urandom | tr -d ' '); }
 
 # expect STATUS COMMAND...: runs it, output in $out (both streams), and compares the status. By way
 # of a file: a container that goes on running may keep its output open.

@@ -64,10 +64,12 @@ constexpr const char* kConfig = R"({
  }
 })";
 
+// Within one run of tests/run.sh all begin alike: it removes what a killed test has left.
 std::string random_tag() {
   unsigned bits = 0;
   if (::getrandom(&bits, sizeof bits, 0) != sizeof bits) bits = static_cast<unsigned>(::getpid());
-  return ctr::strf("octest-%08x", bits);
+  const char* run = ::getenv("OCICTR_TEST_RUN");
+  return ctr::strf("octest-%s-%08x", run != nullptr ? run : "alone", bits);
 }
 
 std::string busybox_path() {

@@ -24,7 +24,7 @@ Result<void> add_entry(const StateRoot& root, const std::string& id, std::vector
   Result<ContainerState> state = dir.load();
   if (!state.ok()) return state.error();
   const Status status = TRY(container_status(dir, *state));
-  entries.push_back({std::move(state).value(), status});
+  entries.emplace_back(std::move(state).value(), status);
   return {};
 }
 

@@ -236,15 +236,25 @@ ctr::Result<void> parse_in_place(char* text, RapidDocument& document) {
 
 constexpr std::size_t kFewMembers = 24;
 
+// One of 64 bits. Equal keys have the same; most others another one, and need no comparison.
+std::uint64_t mark_of(std::string_view key) {
+  if (key.empty()) return 1;
+  const auto first = static_cast<unsigned char>(key.front());
+  const auto last = static_cast<unsigned char>(key.back());
+  return std::uint64_t{1} << ((first + 3U * last + 7U * key.size()) % 64U);
+}
+
 // The later one of two equal keys, or nullptr. Keys lie in the text, so their addresses tell.
 const char* find_duplicate_of_few(const Node& object) {
+  std::uint64_t seen = 0;
   for (auto one = object.MemberBegin(); one != object.MemberEnd(); ++one) {
-    for (auto other = object.MemberBegin(); other != one; ++other) {
-      if (one->name.GetStringLength() == other->name.GetStringLength() &&
-          text_of(one->name) == text_of(other->name)) {
-        return one->name.GetString();
-      }
+    const std::string_view key = text_of(one->name);
+    const std::uint64_t mark = mark_of(key);
+    const auto is_the_same = [key](const MemberNode& other) { return text_of(other.name) == key; };
+    if ((seen & mark) != 0 && std::any_of(object.MemberBegin(), one, is_the_same)) {
+      return key.data();
     }
+    seen |= mark;
   }
   return nullptr;
 }

@@ -9,7 +9,6 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/file.h"
-#include "ctrtool/core/sys/process.h"
 
 namespace oci {
 namespace {
@@ -62,12 +61,19 @@ Result<ProcessIdentity> identify(pid_t pid) {
   return identity;
 }
 
-Result<bool> is_alive(const ProcessIdentity& identity) {
-  if (identity.pid <= 0) return false;
+Result<std::optional<ProcStat>> stat_of_living(const ProcessIdentity& identity) {
+  if (identity.pid <= 0) return std::optional<ProcStat>();
   const std::optional<ProcStat> stat = TRY(ctr::sys::proc_stat(identity.pid));
-  if (!stat.has_value() || is_dead(*stat) || stat->start_time != identity.start_time) return false;
-  const std::string now = TRY(this_boot());
-  return now == identity.boot_id;
+  if (!stat.has_value() || is_dead(*stat) || stat->start_time != identity.start_time)
+    return std::optional<ProcStat>();
+  const Result<std::string>& now = this_boot();
+  if (!now.ok()) return now.error();
+  return *now == identity.boot_id ? stat : std::nullopt;
+}
+
+Result<bool> is_alive(const ProcessIdentity& identity) {
+  const std::optional<ProcStat> stat = TRY(stat_of_living(identity));
+  return stat.has_value();
 }
 
 Result<bool> is_ending(const ProcessIdentity& identity) {

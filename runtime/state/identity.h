@@ -11,6 +11,7 @@
 
 #include "ctrtool/core/base/fd.h"
 #include "ctrtool/core/base/result.h"
+#include "ctrtool/core/sys/process.h"
 
 namespace oci {
 
@@ -25,7 +26,8 @@ struct ProcessIdentity {
 // Of a process that cannot end meanwhile (our own unreaped child).
 ctr::Result<ProcessIdentity> identify(pid_t pid);
 
-// False when it has ended: gone, a zombie, or another process has its pid now.
+// Nothing when it has ended: gone, a zombie, or another process has its pid now.
+ctr::Result<std::optional<ctr::sys::ProcStat>> stat_of_living(const ProcessIdentity& identity);
 ctr::Result<bool> is_alive(const ProcessIdentity& identity);
 
 // It has been sent SIGKILL, or is on its way out: it will have ended soon, if it has not yet. A

@@ -295,7 +295,7 @@ std::string freezer_file(const ctr::Cgroup& cgroup) {
     if (place.hierarchy.version == ctr::CgroupVersion::V2)
       v2 = place.dir + "/cgroup.events";
     else if (std::find(controllers.begin(), controllers.end(), "freezer") != controllers.end())
-      return place.dir + "/freezer.state";
+      return place.dir + std::string(kFreezerV1);
   }
   return v2;
 }

@@ -76,8 +76,9 @@ std::string encode_state(const ContainerState& state);
 // The text may be anything. The error says what is wrong, not in which file.
 ctr::Result<ContainerState> decode_state(std::string text);
 
-// Where the kernel says whether the container's processes are frozen: "freezer.state" of v1 or
-// "cgroup.events" of v2; empty without either.
+// Where the kernel says whether the container's processes are frozen: kFreezerV1 of v1 or
+// "/cgroup.events" of v2; empty without either.
+inline constexpr std::string_view kFreezerV1 = "/freezer.state";
 std::string freezer_file(const ctr::Cgroup& cgroup);
 
 }  // namespace oci

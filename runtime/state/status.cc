@@ -38,8 +38,16 @@ Result<std::optional<bool>> is_frozen(const std::string& freezer) {
   return std::optional<bool>(says_frozen({text, *size}));
 }
 
-Result<Status> running_or_paused(const ContainerState& state) {
+// The kernel shows what a freezer of version 1 holds as in uninterruptible sleep, or as running
+// (Linux 6.1 to 6.12); before 6.1 it may sleep on with a mark. Most processes only sleep, and to ask
+// the freezer costs as much as to ask for the process.
+bool no_freezer_holds(const ctr::sys::ProcStat& stat) {
+  return stat.state == 'S' && !stat.freezer_skip;
+}
+
+Result<Status> running_or_paused(const ContainerState& state, const ctr::sys::ProcStat& stat) {
   if (state.cgroup.freezer.empty()) return Status::Running;
+  if (state.cgroup.freezer.ends_with(kFreezerV1) && no_freezer_holds(stat)) return Status::Running;
   const std::optional<bool> frozen = TRY(is_frozen(state.cgroup.freezer));
   if (frozen.has_value()) return *frozen ? Status::Paused : Status::Running;
   // The cgroup of a living process is only removed after the process was moved elsewhere.
@@ -67,10 +75,10 @@ std::string_view to_string(Status status) {
 
 Result<Status> container_status(const ContainerDir& dir, const ContainerState& state) {
   if (state.init.pid == 0) return Status::Creating;
-  const bool alive = TRY(is_alive(state.init));
-  if (!alive) return Status::Stopped;
+  const std::optional<ctr::sys::ProcStat> stat = TRY(stat_of_living(state.init));
+  if (!stat.has_value()) return Status::Stopped;
   // A frozen one cannot be started either.
-  const Status status = TRY(running_or_paused(state));
+  const Status status = TRY(running_or_paused(state, *stat));
   if (status != Status::Running) return status;
   const bool waits = TRY(waits_at_gate(dir));
   return waits ? Status::Created : Status::Running;

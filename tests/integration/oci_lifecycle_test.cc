@@ -427,6 +427,28 @@ OCI_TEST(Pause, FreezesAndThaws) {
   EXPECT_STATUS(attached.wait(), 137);
 }
 
+// The kernel shows a frozen process in more than one way.
+OCI_TEST(Pause, IsToldWhateverInitWasDoing) {
+  for (const char* program : {"exec sleep 1000", "while :; do :; done", "mkfifo /f; exec cat /f",
+                              "trap : USR1; while :; do sleep 1000 & wait; done"}) {
+    for (const int before : {0, SIGSTOP}) {
+      Bundle bundle;
+      bundle.set("/root/readonly", "false").shell(program);
+      create_and_start(bundle);
+      const pid_t init = pid_of(bundle.id());
+      sleep_ms(50);
+      if (before != 0) ASSERT_EQ(::kill(init, before), 0);
+      for (int again = 0; again < 3; ++again) {
+        ASSERT_STATUS(runtime({"pause", bundle.id()}), 0);
+        EXPECT_EQ(state_of(bundle.id(), "/status"), "paused") << program << " " << before;
+        ASSERT_STATUS(runtime({"resume", bundle.id()}), 0);
+        EXPECT_EQ(state_of(bundle.id(), "/status"), "running") << program << " " << before;
+      }
+      delete_by_force(bundle);
+    }
+  }
+}
+
 OCI_TEST(Pause, KillEndsAPausedContainer) {
   Bundle bundle;
   bundle.args({"/bin/guest", "hold"});

@@ -251,26 +251,31 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   // The command's name is in parentheses and may hold any byte: count from the last ')'.
   const std::size_t close = text.rfind(')');
   if (close == std::string_view::npos || close + 2 >= text.size()) return std::nullopt;
-  constexpr std::size_t kState = 0;        // field 3
-  constexpr std::size_t kParent = 1;       // field 4
-  constexpr std::size_t kFlags = 6;        // field 9
-  constexpr std::size_t kStartTime = 19;   // field 22
-  constexpr std::uint64_t kExiting = 0x4;  // PF_EXITING of include/linux/sched.h
-  // Not split(): this runs in every `state`, and there are 52 fields.
-  std::string_view fields[kStartTime + 1];
   std::string_view rest = trim(text.substr(close + 2));
-  for (std::string_view& field : fields) {
-    if (rest.empty()) return std::nullopt;
+  // Not split(): this runs in every `state`, and there are 52 fields.
+  const auto next = [&rest] {
     const std::size_t end = std::min(rest.find(' '), rest.size());
-    field = rest.substr(0, end);
+    const std::string_view field = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  if (fields[kState].size() != 1) return std::nullopt;
-  const Result<pid_t> parent = parse_number<pid_t>(fields[kParent]);
-  const Result<std::uint64_t> start = parse_number<std::uint64_t>(fields[kStartTime]);
-  const Result<std::uint64_t> flags = parse_number<std::uint64_t>(fields[kFlags]);
-  if (!parent.ok() || !start.ok() || !flags.ok()) return std::nullopt;
-  ProcStat stat{fields[kState].front(), *parent, (*flags & kExiting) != 0, *start};
+    return field;
+  };
+  const auto field_after = [&next](int others) {
+    for (; others > 0; --others) next();
+    return next();
+  };
+  const std::string_view state = field_after(0);                    // field 3
+  const auto parent = parse_number<pid_t>(field_after(0));          // field 4
+  const auto flags = parse_number<std::uint64_t>(field_after(4));   // field 9
+  const auto start = parse_number<std::uint64_t>(field_after(12));  // field 22
+  if (state.size() != 1 || !parent.ok() || !flags.ok() || !start.ok()) return std::nullopt;
+  // PF_EXITING and PF_FREEZER_SKIP of include/linux/sched.h
+  constexpr std::uint64_t kExiting = 0x4;
+  constexpr std::uint64_t kFreezerSkip = 0x40000000;
+  ProcStat stat{.state = state.front(),
+                .parent = *parent,
+                .exiting = (*flags & kExiting) != 0,
+                .freezer_skip = (*flags & kFreezerSkip) != 0,
+                .start_time = *start};
   if (stat.state == 'Z') stat.wait_status = last_number(rest);
   return stat;
 }

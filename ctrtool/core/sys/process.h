@@ -77,11 +77,12 @@ struct ProcStat {
   char state = '?';
   pid_t parent = 0;
   bool exiting = false;          // PF_EXITING: it runs no code of its own any more
+  bool freezer_skip = false;     // PF_FREEZER_SKIP, until Linux 6.0: counts as frozen as it sleeps
   std::uint64_t start_time = 0;  // clock ticks since boot, field 22
   int wait_status = 0;           // of a zombie: as wait(2) will give it; 0 without ptrace rights
 };
 std::optional<ProcStat> parse_proc_stat(std::string_view text);
-// Nothing when there is no such process. `proc`: an open /proc.
+// Nothing when there is no such process.
 Result<std::optional<ProcStat>> proc_stat(pid_t pid);
 
 }  // namespace ctr::sys

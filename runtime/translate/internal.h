@@ -56,7 +56,9 @@ void add_clone_and_namespaces(Work& work, const MountPlan& mounts);  // namespac
 bool appears_late(const Work& work);
 void add_enter_opened_pid(Work& work);  // what the child clones from now on is born there
 // What only the caller may do for a process in a user namespace of its own.
-void add_privileged_attributes(Work& work, const Process& process, const Pointer& at);
+void add_oom_score(Work& work, const Process& process, const Pointer& at,
+                   ctr::Actor who = ctr::Actor::Parent);
+void add_raised_limits(Work& work, const Process& process, const Pointer& at);
 ctr::IdMap translate_id_map(const std::vector<IdMapping>& mappings, Problems& problems,
                             const Pointer& at);  // ids.cc
 void add_delegation(Work& work);                 // cgroup.cc

@@ -174,10 +174,10 @@ void add_maps(Work& work) {
   work.meet(Phase::Namespaces, Point::IdsMapped);
 }
 
-// Of who goes on: one that appears late is not made yet.
-void add_init_attributes(Work& work) {
+// One that appears late is not made yet.
+void add_init_score(Work& work, ctr::Actor who) {
   if (work.spec.process.has_value() && !appears_late(work))
-    add_privileged_attributes(work, *work.spec.process, Pointer("/process"));
+    add_oom_score(work, *work.spec.process, Pointer("/process"), who);
 }
 
 void add_early_parent(Work& work, const MountPlan& mounts) {
@@ -227,8 +227,9 @@ void check_rights(Work& work) {
 void add_plain(Work& work) {
   work.parent(Phase::Namespaces, ctr::Clone{static_cast<std::uint64_t>(new_flags(work))},
               Pointer("/linux/namespaces"));
-  add_init_attributes(work);
-  if (work.new_namespace(NamespaceType::User)) add_maps(work);
+  const bool mapped = work.new_namespace(NamespaceType::User);
+  add_init_score(work, child_enters_pid(work) && !mapped ? ctr::Actor::Child : ctr::Actor::Parent);
+  if (mapped) add_maps(work);
   add_open_pid(work);
   add_joins(work);
   if (child_enters_pid(work)) {
@@ -239,13 +240,14 @@ void add_plain(Work& work) {
 
 void add_joined_user(Work& work) {
   work.parent(Phase::Namespaces, ctr::Clone{0}, Pointer("/linux/namespaces"));
-  add_init_attributes(work);
+  const int flags = new_flags(work);
+  const bool again = (flags & CLONE_NEWPID) != 0 || child_enters_pid(work);
+  add_init_score(work, again ? ctr::Actor::Child : ctr::Actor::Parent);
   add_join(work, NamespaceType::User);
   add_joins(work);
   if (child_enters_pid(work)) add_join(work, NamespaceType::Pid);
-  const int flags = new_flags(work);
   if (flags != 0) work.child(Phase::Namespaces, ctr::Unshare{flags}, Pointer("/linux/namespaces"));
-  if ((flags & CLONE_NEWPID) != 0 || child_enters_pid(work)) add_clone_again(work);
+  if (again) add_clone_again(work);
 }
 
 // Rights over a mount namespace are those over the user namespace that owns it.
@@ -257,7 +259,7 @@ void check_joined_mounts(Work& work) {
 
 void add_late_user(Work& work) {
   work.parent(Phase::Namespaces, ctr::Clone{0}, Pointer("/linux/namespaces"));
-  add_init_attributes(work);
+  add_init_score(work, ctr::Actor::Parent);
   add_joins(work);
   work.child(Phase::Namespaces, ctr::Unshare{CLONE_NEWUSER},
              pointer_of(work.spec, NamespaceType::User));
@@ -286,17 +288,24 @@ void add_enter_opened_pid(Work& work) {
   work.child(Phase::Process, ctr::EnterPidNamespace{joined_pid(work)}, joined_pid_at(work));
 }
 
-void add_privileged_attributes(Work& work, const Process& process, const Pointer& at) {
+// By the parent, unless the two halves do not meet before the child clones again: what it hands on
+// to its successor is its own to set.
+void add_oom_score(Work& work, const Process& process, const Pointer& at, ctr::Actor who) {
   if (process.oomScoreAdj.has_value())
-    work.parent(Phase::Namespaces, ctr::SetOomScoreAdj{*process.oomScoreAdj}, at.at("oomScoreAdj"));
+    work.plan.add(Phase::Namespaces, who, ctr::SetOomScoreAdj{*process.oomScoreAdj},
+                  at.at("oomScoreAdj").str());
+}
+
+// In a user namespace, or after the change of user, the child may only lower them; so it is born
+// with them.
+void add_raised_limits(Work& work, const Process& process, const Pointer& at) {
   if (process.rlimits.empty()) return;
-  // In a user namespace, or after the change of user, the child may only lower them.
   ctr::RaiseRlimits op;
   for (const Rlimit& limit : process.rlimits) {
     const std::optional<int> resource = ctr::find_spec_rlimit(limit.type);
     if (resource.has_value()) op.limits.push_back({*resource, limit.soft, limit.hard});
   }
-  work.parent(Phase::Namespaces, op, at.at("rlimits"));
+  work.parent(Phase::Prepare, op, at.at("rlimits"));
 }
 
 void add_made_cgroup(Work& work) {
@@ -311,6 +320,8 @@ void add_clone_and_namespaces(Work& work, const MountPlan& mounts) {
   check_joined_mounts(work);
   add_early_parent(work, mounts);
   add_enter_pid(work);
+  if (work.spec.process.has_value())
+    add_raised_limits(work, *work.spec.process, Pointer("/process"));
   if (work.joined_namespace(NamespaceType::User)) {
     add_joined_user(work);
   } else if (work.new_namespace(NamespaceType::User) && joins_anything(work)) {

@@ -263,7 +263,7 @@ bool may_confine_early(const Work& work, const ProcessPlan& plan) {
 // the session.
 void add_clone_that_is_seen(Work& work, const ProcessPlan& plan) {
   work.plan.add(Phase::Process, ctr::Actor::Both, ctr::CloneAgain{.lends_memory = !plan.is_init});
-  add_privileged_attributes(work, plan.process, plan.at);
+  add_oom_score(work, plan.process, plan.at);
   if (plan.is_init) add_rdt(work);
   add_scheduler(work, plan, ctr::Actor::Parent);
   work.child(Phase::Process, ctr::NewSession{});

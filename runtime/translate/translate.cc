@@ -343,6 +343,7 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   const bool may_be_traced = (target.namespaces & CLONE_NEWUSER) == 0;
   const bool seen_last = seen_late && may_be_traced;
   if (seen_at_birth) work.parent(Phase::Namespaces, ctr::EnterPidNamespace{});
+  add_raised_limits(work, process, Pointer());
   work.parent(Phase::Namespaces, ctr::Clone{0});
   add_initial_affinity(work, process, Pointer());
   if (by_systemd)
@@ -359,7 +360,7 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   if (joined != 0) work.child(Phase::Namespaces, ctr::JoinProcess{joined});
   if (seen_late && !seen_last)
     work.plan.add(Phase::Namespaces, ctr::Actor::Both, ctr::CloneAgain{.lends_memory = true});
-  if (!seen_last) add_privileged_attributes(work, process, Pointer());  // of who goes on
+  if (!seen_last) add_oom_score(work, process, Pointer());  // of who goes on
   if ((target.namespaces & CLONE_NEWUSER) != 0) add_identity(work);
   if (!seen_last) work.child(Phase::Process, ctr::NewSession{});
   if (process.terminal) {

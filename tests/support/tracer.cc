@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include <map>
+#include <optional>
 
 #include "ctrtool/core/base/strf.h"
 #include "tests/support/files.h"
@@ -40,6 +41,8 @@ void set_answer(pid_t, long) {}
 
 constexpr long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                           PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
+
+constexpr long kHeldMs = 500;
 
 void nothing(int) {}
 
@@ -83,6 +86,7 @@ class Tracer {
     add(program_.pid()).started = true;
     go_on(program_.pid(), 0);
     const bool ended = follow();
+    release_held(0);
     let_all_go();
     result_.outcome = program_.wait(ended ? 5000 : 0);
     return std::move(result_);
@@ -93,7 +97,8 @@ class Tracer {
     unsigned number = 0;
     unsigned calls = 0;
     bool started = false;  // past the SIGSTOP that a new one begins with
-    int error = 0;         // to be answered when the call returns
+    std::optional<int> error{};  // to be answered when the call returns
+    long held_until = 0;
   };
 
   static Command stopped(Command command) {
@@ -122,6 +127,7 @@ class Tracer {
       constexpr int kAll = WEXITED | WSTOPPED | WNOWAIT | __WALL;
       if (::waitid(P_ALL, 0, &info, kAll) != 0 && errno != EINTR) return false;
       if (now_ms() > end) return false;
+      release_held(now_ms());
       if (info.si_pid == 0) continue;
       const bool is_stop = info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED;
       if (!is_stop && info.si_pid == program_.pid()) return true;  // Running reaps it
@@ -156,8 +162,8 @@ class Tracer {
     __ptrace_syscall_info info{};
     if (::ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) <= 0) return go_on(pid, 0);
     if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
-      if (process.error != 0) set_answer(pid, -process.error);
-      process.error = 0;
+      if (process.error.has_value()) set_answer(pid, -*process.error);
+      process.error.reset();
       return go_on(pid, 0);
     }
     if (info.op != PTRACE_SYSCALL_INFO_ENTRY) return go_on(pid, 0);
@@ -165,7 +171,7 @@ class Tracer {
                     process.calls++,
                     static_cast<unsigned long>(info.entry.nr),
                     pid,
-                    {info.entry.args[0], info.entry.args[1]}};
+                    {info.entry.args[0], info.entry.args[1], info.entry.args[2]}};
     result_.calls.push_back(call);
     carry_out(at_(call), pid, process);
   }
@@ -180,6 +186,9 @@ class Tracer {
         if (result_.calls.back().call != SYS_close) skip_call(pid);
         process.error = fault.error;
         return go_on(pid, 0);
+      case Fault::kHold:
+        process.held_until = now_ms() + kHeldMs;
+        return;
       case Fault::kKillCaller:
         ::kill(pid, SIGKILL);
         return;
@@ -188,6 +197,15 @@ class Tracer {
         done_ = true;
         if (pid != program_.pid()) let_go(pid);
         return;
+    }
+  }
+
+  // Those whose time has come; by 0 all.
+  void release_held(long now) {
+    for (auto& [pid, process] : all_) {
+      if (process.held_until == 0 || (now != 0 && now < process.held_until)) continue;
+      process.held_until = 0;
+      go_on(pid, 0);
     }
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a program and all that it makes under ptrace(2), stopping at every system call: to count
-// them, to kill somebody there, or to let one fail. Calls are known by who makes them and which of
+// them, to kill or to hold somebody there, or to let one fail. Calls are known by who makes them and which of
 // its calls it is: two processes that run side by side need not take turns as they did before.
 #pragma once
 
@@ -17,12 +17,14 @@ struct Call {
   unsigned index;                       // of its calls, from 0
   unsigned long call;                   // SYS_...
   pid_t pid = 0;                        // it stands there while `at` is asked
-  unsigned long arguments[2] = {0, 0};  // the first ones
+  unsigned long arguments[3] = {0, 0, 0};  // the first ones
 };
 
 struct Fault {
-  enum Kind { kNone, kKillProgram, kKillCaller, kFail } kind = kNone;
-  int error = 0;  // for kFail: the call is not made (close is) and answers this errno
+  // kHold: the caller stands there for half a second, and the others go on.
+  enum Kind { kNone, kKillProgram, kKillCaller, kFail, kHold } kind = kNone;
+  // For kFail: the call is not made (close is) and answers this errno; 0: as if it was done.
+  int error = 0;
 };
 
 struct Traced {

@@ -45,6 +45,7 @@ struct Context {
   UniqueFd process_state_file;         // both: what the child is to say there
   std::map<std::string, UniqueFd> user_namespaces;  // for id-mapped mounts, by their maps
   UniqueFd own_pid_namespace;                       // to go back to after the clone
+  std::vector<RlimitSetting> own_limits;            // the same
   pid_t child = 0;
   UniqueFd child_pidfd;
   pid_t lender = 0;  // what was the child, and lends the child its memory

@@ -102,6 +102,8 @@ Result<void> after_clone(Context& ctx) {
   ctx.user_namespaces.clear();
   if (ctx.own_pid_namespace.valid()) TRY(sys::setns(ctx.own_pid_namespace, CLONE_NEWPID));
   ctx.own_pid_namespace.reset();
+  for (const RlimitSetting& limit : ctx.own_limits) TRY(apply_rlimit(0, limit));
+  ctx.own_limits.clear();
   return {};
 }
 

@@ -184,7 +184,8 @@ Result<void> run(const JoinSessionKeyring& op, Context&) {
 }
 
 Result<void> run(const SetOomScoreAdj& op, Context& ctx) {
-  const std::string path = strf("/proc/%d/oom_score_adj", ctx.child);
+  const std::string path =
+      ctx.in_child ? "/proc/self/oom_score_adj" : strf("/proc/%d/oom_score_adj", ctx.child);
   const std::string value = strf("%d", op.value);
   const Result<void> written = sys::write_file_at(kCwd, path, value);
   if (written.ok()) return {};
@@ -196,14 +197,10 @@ Result<void> run(const SetOomScoreAdj& op, Context& ctx) {
 
 Result<void> run(const RaiseRlimits& op, Context& ctx) {
   for (const RlimitSetting& wanted : op.limits) {
-    // Our own, which the child inherited: it may have changed its user by now, and to read another
-    // user's limits takes CAP_SYS_RESOURCE, which root may lack.
     const sys::Rlimit now = TRY(sys::prlimit(0, wanted.resource));
     if (wanted.hard <= now.hard) continue;
-    // Its own, of which it may have set the soft one already.
-    const Result<sys::Rlimit> its = sys::prlimit(ctx.child, wanted.resource);
-    const std::uint64_t soft = its.ok() ? its->soft : now.soft;
-    TRY(apply_rlimit(ctx.child, RlimitSetting{wanted.resource, soft, wanted.hard}));
+    TRY(apply_rlimit(0, RlimitSetting{wanted.resource, now.soft, wanted.hard}));
+    ctx.own_limits.push_back({wanted.resource, now.soft, now.hard});
   }
   return {};
 }

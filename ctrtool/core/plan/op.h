@@ -453,10 +453,10 @@ struct SetExecLabel {
 struct JoinSessionKeyring {
   std::string name;
 };
-struct SetOomScoreAdj {  // parent
+struct SetOomScoreAdj {
   int value;
 };
-struct RaiseRlimits {  // parent: hard limits that the child could not raise itself any more
+struct RaiseRlimits {  // parent, until it has cloned: hard limits that the child could not raise
   std::vector<RlimitSetting> limits;
 };
 struct LimitChild {  // parent: limits in the tools' form, which may leave a side as it is

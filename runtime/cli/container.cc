@@ -76,6 +76,19 @@ Result<bool> unit_is_anothers(const ContainerState& state) {
                                  record.owner);
 }
 
+// Nothing keeps the cgroup of a container that has ended from being removed, and made again by
+// somebody, or from being given to another container as it is. With init, all that were in its pid
+// namespace have ended: whoever is found in a cgroup that has lost our mark has come since.
+Result<bool> cgroup_has_become_anothers(const ContainerState& state,
+                                        const ctr::CgroupLayout& layout) {
+  if (state.init.pid == 0) return unit_is_anothers(state);
+  const bool made_anew = TRY(ctr::cgroup_was_made_anew(layout, state.cgroup.record));
+  if (made_anew || !state.own_pid_namespace) return made_anew;
+  if (!ctr::cgroup_mark_is_gone(layout, state.cgroup.record)) return false;
+  const ctr::Cgroup cgroup = TRY(ctr::Cgroup::open(layout, cgroup_record(state)));
+  return cgroup.populated();
+}
+
 // Init's death ends the others of its pid namespace, but they may be still on their way out.
 Result<void> remove_cgroup(const ctr::Cgroup& cgroup) {
   const Result<void> removed = cgroup.remove();
@@ -86,10 +99,11 @@ Result<void> remove_cgroup(const ctr::Cgroup& cgroup) {
 
 Result<void> remove_recorded_cgroup(const ContainerState& state) {
   if (!has_cgroup(state)) return {};
-  const bool anothers = TRY(unit_is_anothers(state));
+  const ctr::CgroupLayout layout = TRY(ctr::discover_cgroups());
+  const bool anothers = TRY(cgroup_has_become_anothers(state, layout));
   if (anothers) return {};
   TRY(stop_scope(state));
-  const ctr::Cgroup cgroup = TRY(open_cgroup(state));
+  const ctr::Cgroup cgroup = TRY(ctr::Cgroup::open(layout, cgroup_record(state)));
   return remove_cgroup(cgroup);
 }
 
@@ -156,7 +170,8 @@ ctr::CgroupRecord cgroup_record(const ContainerState& state) {
 Result<ctr::Cgroup> open_cgroup(const ContainerState& state) {
   if (!has_cgroup(state)) return ctr::Cgroup();
   const ctr::CgroupLayout layout = TRY(ctr::discover_cgroups());
-  return ctr::Cgroup::open(layout, cgroup_record(state));
+  const bool made_anew = TRY(ctr::cgroup_was_made_anew(layout, state.cgroup.record));
+  return made_anew ? ctr::Cgroup() : ctr::Cgroup::open(layout, cgroup_record(state));
 }
 
 Result<bool> signal_init(const ContainerState& state, int signal) {

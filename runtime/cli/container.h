@@ -39,7 +39,8 @@ ctr::Result<Spec> load_spec(const ContainerDir& dir);
 // Who owns the cgroup is a question only while the container is being created: one that has its
 // process has its cgroup, and from then on that process may be able to change the mark.
 ctr::CgroupRecord cgroup_record(const ContainerState& state);
-// The container's cgroup, whatever is left of it; one without places when it never had one.
+// The container's cgroup, whatever is left of it; one without places when it never had one, or when
+// another has been made in its place.
 ctr::Result<ctr::Cgroup> open_cgroup(const ContainerState& state);
 
 // To init, through a pidfd. False when it has ended.

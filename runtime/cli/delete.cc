@@ -32,14 +32,19 @@ void kill_first(const ContainerDir& dir) {
 }
 
 // What a damaged record does not tell any more, as far as the configuration does: the cgroup, and
-// with it the processes. The cgroups above it stay: they may be another's.
+// with it the processes, unless it has another's mark. The cgroups above it stay: they may be
+// another's.
 Result<ContainerState> rebuild_state(const CommandContext& context, const ContainerDir& dir) {
   ContainerState state;
   state.id = dir.id();
   if (context.options.driver != CgroupDriver::Cgroupfs) return state;
   const Spec spec = TRY(load_spec(dir));
+  const std::string path = TRY(ctr::normalize_cgroup_path(default_cgroup_path(spec, state.id)));
+  const ctr::CgroupLayout layout = TRY(ctr::discover_cgroups());
+  const std::string marked_by = ctr::cgroup_marked_by(layout, path);
+  if (!marked_by.empty() && marked_by != state.id) return state;
   ctr::CgroupRecord& record = state.cgroup.record;
-  record.path = TRY(ctr::normalize_cgroup_path(default_cgroup_path(spec, state.id)));
+  record.path = path;
   const auto above = static_cast<unsigned>(std::count(record.path.begin(), record.path.end(), '/'));
   record.existed = {{"", above - 1}};
   return state;

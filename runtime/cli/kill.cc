@@ -11,8 +11,13 @@ namespace {
 using ctr::Result;
 
 // Every process of the container, also when init has ended. Nobody left is no error: engines use
-// this to make sure.
+// this to make sure. With init end all others of its pid namespace, and its cgroup may be another
+// container's by now.
 Result<void> signal_all(const ContainerState& state, int signal) {
+  if (state.own_pid_namespace && state.init.pid != 0) {
+    const bool alive = TRY(signal_init(state, 0));
+    if (!alive) return {};
+  }
   const ctr::Cgroup cgroup = TRY(open_cgroup(state));
   if (cgroup.places().empty()) {
     TRY(signal_init(state, signal));

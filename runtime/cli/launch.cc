@@ -269,6 +269,8 @@ void note_cgroup(ContainerState& state, const Draft& draft) {
     if (opened.ok()) cgroup = std::move(opened).value();
     state.cgroup.freezer = freezer_file(cgroup);
   }
+    auto inode = cgroup.inode();
+    if (inode.ok()) state.cgroup.record.inode = std::move(inode).value();
   if (wants_runc_record(draft.spec)) state.as_runc = runc_record(draft.spec, state, cgroup);
 }
 

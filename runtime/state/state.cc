@@ -95,6 +95,7 @@ void write_cgroup(json::Writer& out, const ContainerCgroup& cgroup) {
     write(out, "path", cgroup.record.path);
     write(out, "owner", cgroup.record.owner);
     write(out, "existed", cgroup.record.existed);
+    write(out, "inode", cgroup.record.inode);
     write(out, "scope", cgroup.scope);
     write(out, "user", cgroup.systemd == ctr::SystemdInstance::User);
     write(out, "freezer", cgroup.freezer);
@@ -212,7 +213,7 @@ bool read_systemd(MemberReader& in, ctr::SystemdInstance& systemd) {
 bool read_cgroup(MemberReader& in, ContainerCgroup& cgroup) {
   return read_driver(in, cgroup.driver) || in.read("path", cgroup.record.path) ||
          in.read("owner", cgroup.record.owner) || in.read("existed", cgroup.record.existed) ||
-         in.read("scope", cgroup.scope) || read_systemd(in, cgroup.systemd) ||
+         in.read("inode", cgroup.record.inode) || in.read("scope", cgroup.scope) || read_systemd(in, cgroup.systemd) ||
          in.read("freezer", cgroup.freezer);
 }
 

@@ -205,6 +205,64 @@ OCI_TEST(Cgroup, DeletingTheKilledLoserOfARaceSparesTheWinner) {
   EXPECT_STATUS(runtime({"delete", "--force", winner.id()}), 0);
 }
 
+// Everywhere, once nobody is in there any more.
+void remove_by_hand(const std::string& path) {
+  for (const Hierarchy& hierarchy : cgroup_hierarchies()) {
+    const std::string dir = hierarchy.mount + path;
+    EXPECT_TRUE(eventually([&] { return ::rmdir(dir.c_str()) == 0 || errno == ENOENT; })) << dir;
+  }
+}
+
+enum class Meanwhile { kMadeAnew, kMadeAnewAndTheRecordIsDamaged, kTakenAsItIs };
+
+// Two containers with one path: the first has ended, but was not deleted yet, when the second comes.
+void expect_second_is_spared(bool own_pids, Meanwhile what,
+                             const std::vector<std::vector<std::string>>& commands) {
+  Bundle first;
+  Bundle second;
+  for (Bundle* bundle : {&first, &second}) {
+    bundle->args({"/bin/guest", "hold"}).set("/linux/cgroupsPath", json_string(first.cgroup()));
+    if (!own_pids)
+      bundle->set("/linux/namespaces",
+                  R"([{"type":"network"},{"type":"ipc"},{"type":"uts"},{"type":"mount"}])");
+  }
+  ASSERT_STATUS(run_bundle(first, {"--detach"}), 0);
+  ASSERT_EQ(::kill(pid_of(first.id()), SIGKILL), 0);
+  ASSERT_TRUE(reaches(first.id(), "stopped"));
+  if (what != Meanwhile::kTakenAsItIs) remove_by_hand(first.cgroup());
+  if (what == Meanwhile::kMadeAnewAndTheRecordIsDamaged)
+    write_file(state_root() + "/" + first.id() + "/state.json", "");
+  ASSERT_STATUS(run_bundle(second, {"--detach"}), 0);
+  for (std::vector<std::string> words : commands) {
+    words.push_back(first.id());
+    EXPECT_STATUS(runtime(words), 0);
+    EXPECT_EQ(state_of(second.id(), "/status"), "running") << words.front();
+  }
+  EXPECT_STATUS(runtime({"state", first.id()}), 1);
+  for (const Hierarchy& hierarchy : cgroup_hierarchies())
+    EXPECT_EQ(pids_in(hierarchy.mount + first.cgroup()), std::vector<int>{pid_of(second.id())})
+        << hierarchy.mount;
+  EXPECT_STATUS(runtime({"exec", second.id(), "/bin/true"}), 0);
+  EXPECT_STATUS(runtime({"delete", "--force", second.id()}), 0);
+  if (what == Meanwhile::kTakenAsItIs) remove_by_hand(first.cgroup());  // it was there before it
+}
+
+OCI_TEST(Cgroup, OneMadeAnewUnderThePathIsNotTouched) {
+  for (const bool own_pids : {true, false}) {
+    SCOPED_TRACE(own_pids);
+    expect_second_is_spared(own_pids, Meanwhile::kMadeAnew, {{"kill", "--all"}, {"delete"}});
+    expect_second_is_spared(own_pids, Meanwhile::kMadeAnew, {{"delete", "--force"}});
+    expect_second_is_spared(own_pids, Meanwhile::kMadeAnewAndTheRecordIsDamaged,
+                            {{"delete", "--force"}});
+  }
+}
+
+// One whose cgroup has outlived it in vain: the next has found it empty.
+OCI_TEST(Cgroup, OneGivenToAnotherContainerIsNotTouched) {
+  expect_second_is_spared(true, Meanwhile::kTakenAsItIs, {{"kill", "--all"}, {"delete"}});
+  expect_second_is_spared(true, Meanwhile::kTakenAsItIs, {{"delete", "--force"}});
+}
+
 OCI_TEST(Cgroup, OfTwoCreationsInOneThatWasThereOneWins) {
   const std::string path = "/" + test_tag() + "-there";
   for (const Hierarchy& hierarchy : cgroup_hierarchies())

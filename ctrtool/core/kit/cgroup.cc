@@ -356,7 +356,7 @@ Result<Cgroup> Cgroup::prepare(const CgroupLayout& layout, const CgroupRecord& r
   if (record.path.empty()) return cgroup;
   const std::string path = TRY(normalize_cgroup_path(record.path));
   cgroup.layout_ = layout;
-  cgroup.record_ = {path, record.existed, record.owner};
+  cgroup.record_ = {path, record.existed, record.owner, record.inode};
   for (const CgroupHierarchy& hierarchy : layout.hierarchies)
     cgroup.places_.push_back(
         {hierarchy, hierarchy.mountpoint + path, existed_in(record, hierarchy.name)});
@@ -474,6 +474,51 @@ bool cgroup_is_anothers(const CgroupLayout& layout, const std::string& path,
     if (!found.empty()) return found != owner;
   }
   return false;
+}
+
+// Where the processes are looked for: v2 if the cgroup is there.
+Result<std::map<std::string, std::uint64_t>> Cgroup::inode() const {
+  std::map<std::string, std::uint64_t> out;
+  const Place* known = find("freezer");
+  if (known == nullptr && !places_.empty()) known = &places_.front();
+  for (const Place& place : places_)
+    if (place.hierarchy.version == CgroupVersion::V2) known = &place;
+  if (known == nullptr) return out;
+  const struct stat st =
+      TRY(v2_dir_.valid() ? sys::fstat(v2_dir_) : sys::fstatat(kCwd, known->dir, 0));
+  out[known->hierarchy.name] = st.st_ino;
+  return out;
+}
+
+Result<bool> cgroup_was_made_anew(const CgroupLayout& layout, const CgroupRecord& record) {
+  for (const CgroupHierarchy& hierarchy : layout.hierarchies) {
+    const auto known = record.inode.find(hierarchy.name);
+    if (known == record.inode.end()) continue;
+    const Result<struct stat> st = sys::fstatat(kCwd, hierarchy.mountpoint + record.path, 0);
+    if (st.ok() && st->st_ino != known->second) return true;
+    if (!st.ok() && !is_gone(st.error())) return st.error();
+  }
+  return false;
+}
+
+std::string cgroup_marked_by(const CgroupLayout& layout, const std::string& path) {
+  for (const CgroupHierarchy& hierarchy : layout.hierarchies) {
+    const std::string owner = owner_of(hierarchy.mountpoint + path);
+    if (!owner.empty()) return owner.substr(0, owner.find(' '));
+  }
+  return {};
+}
+
+// The directory that is made first has it: v2's.
+bool cgroup_mark_is_gone(const CgroupLayout& layout, const CgroupRecord& record) {
+  if (layout.hierarchies.empty() || record.owner.empty()) return false;
+  const CgroupHierarchy* marked = &layout.hierarchies.front();
+  for (const CgroupHierarchy& hierarchy : layout.hierarchies)
+    if (hierarchy.version == CgroupVersion::V2) marked = &hierarchy;
+  if (existed_in(record, marked->name) >= cgroup_steps(record.path).size()) return false;
+  const Result<std::optional<std::string>> mark =
+      sys::getxattr(marked->mountpoint + record.path, kOwnerMark);
+  return mark.ok() && mark->value_or("") != record.owner;
 }
 
 Result<Cgroup> Cgroup::open(const CgroupLayout& layout, const CgroupRecord& record) {

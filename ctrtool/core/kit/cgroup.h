@@ -34,6 +34,9 @@ struct CgroupRecord {
   // The cgroup is marked so, because two may be about to make the same, or to use the same that was
   // there. Empty: all there is is ours.
   std::string owner{};
+  // By CgroupHierarchy::name, of one of them: which directory it was. (The kernel does not give the
+  // number to a later one.) Empty: not known.
+  std::map<std::string, std::uint64_t> inode{};
 
   bool operator==(const CgroupRecord&) const = default;
 };
@@ -71,6 +74,8 @@ class Cgroup {
   const std::vector<Place>& places() const { return places_; }
   // For CLONE_INTO_CGROUP; not valid where there is no v2 hierarchy.
   BorrowedFd v2_dir() const { return v2_dir_.borrow(); }
+  // For the record, while a process of the container is in there.
+  Result<std::map<std::string, std::uint64_t>> inode() const;
   // A v2 cgroup that passes controllers on to cgroups below it takes no processes. A container
   // that has divided its own so (systemd does) is entered where `member`, one of its processes,
   // is: v2_dir() becomes that directory.
@@ -143,6 +148,14 @@ class Cgroup {
 // Whether the cgroup `path` is marked with another owner in any hierarchy.
 bool cgroup_is_anothers(const CgroupLayout& layout, const std::string& path,
                         const std::string& owner);
+
+// The ID of the container that has marked the cgroup `path`; empty: none, as far as one can tell.
+std::string cgroup_marked_by(const CgroupLayout& layout, const std::string& path);
+// Whether the directory that the record knows is gone and another has taken its place.
+Result<bool> cgroup_was_made_anew(const CgroupLayout& layout, const CgroupRecord& record);
+// Whether the mark that the record's owner left on a cgroup of its making is gone: another container
+// has been created in it since, or somebody in there has removed it.
+bool cgroup_mark_is_gone(const CgroupLayout& layout, const CgroupRecord& record);
 
 // Where below the v2 cgroup `path` a process is: "/init.scope"; empty: in itself, or not below it.
 Result<std::string> cgroup_below(const std::string& path, BorrowedFd pidfd);

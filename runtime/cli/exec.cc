@@ -289,7 +289,7 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   TRY(choose_cgroup(container, options.cgroups, target));
   target.namespaces = namespaces_of(container, spec, facts);
   target.init = container.state.init.pid;
-  target.no_new_keyring = true;
+  target.no_new_keyring = container.state.callers_keyring;
   target.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
   target.extra_env = socket_activation_env();
   target.seccomp_receiver = seccomp_plugins(spec).empty()

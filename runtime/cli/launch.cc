@@ -250,6 +250,7 @@ Result<ContainerState> first_record(const CommandContext& context, const LaunchO
   state.no_process = !draft.spec.process.has_value();
   state.terminal = draft.spec.process.has_value() && draft.spec.process->terminal;
   state.detached = options.detach;
+  state.callers_keyring = options.no_new_keyring;
   state.has_poststart_hooks = !draft.spec.hooks.poststart.empty();
   state.has_poststop_hooks = !draft.spec.hooks.poststop.empty();
   for (int fd = 0; fd <= 2; ++fd) {
@@ -268,9 +269,9 @@ void note_cgroup(ContainerState& state, const Draft& draft) {
     Result<ctr::Cgroup> opened = ctr::Cgroup::open(draft.cgroups, cgroup_record(state));
     if (opened.ok()) cgroup = std::move(opened).value();
     state.cgroup.freezer = freezer_file(cgroup);
-  }
     auto inode = cgroup.inode();
     if (inode.ok()) state.cgroup.record.inode = std::move(inode).value();
+  }
   if (wants_runc_record(draft.spec)) state.as_runc = runc_record(draft.spec, state, cgroup);
 }
 

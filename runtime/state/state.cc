@@ -236,6 +236,7 @@ bool read_state(MemberReader& in, ContainerState& state) {
          in.read("ownPidNamespace", state.own_pid_namespace) ||
          in.read("noProcess", state.no_process) || in.read("terminal", state.terminal) ||
          in.read("detached", state.detached) || in.read("exitStatus", state.exit_status) ||
+         in.read("callersKeyring", state.callers_keyring) ||
          in.read("externalDescriptors", state.external_descriptors) ||
          in.read("rdtDirectories", state.rdt_directories) ||
          in.read("hasPoststartHooks", state.has_poststart_hooks) ||
@@ -263,6 +264,7 @@ std::string encode_state(const ContainerState& state) {
     write(out, "noProcess", state.no_process);
     write(out, "terminal", state.terminal);
     write(out, "detached", state.detached);
+    write(out, "callersKeyring", state.callers_keyring);
     if (state.exit_status.has_value()) out.member("exitStatus", *state.exit_status);
     write(out, "externalDescriptors", state.external_descriptors);
     write(out, "rdtDirectories", state.rdt_directories);

@@ -62,6 +62,7 @@ struct ContainerState {
   bool no_process = false;                   // the config has none: there is nothing to start
   bool terminal = false;
   bool detached = false;
+  bool callers_keyring = false;  // it stayed in the session keyring of who created it
   std::vector<std::string> external_descriptors;  // what 0, 1 and 2 were, for CRIU
   std::optional<int> exit_status;  // of a `run` that kept the record: 128 + N for signal N
   // Whether the config has such hooks: without them `start` and `delete` need not read it.

@@ -94,7 +94,7 @@ Translation translate_case(const fs::path& dir, const Spec& spec, const std::str
   if (options.scope.has_value() && options.scope->instance == ctr::SystemdInstance::User)
     target.user_scope = options.scope->name.unit;
   target.namespaces = namespaces_of(spec);
-  target.no_new_keyring = true;
+  target.no_new_keyring = options.no_new_keyring;
   return translate_exec(process.value, target, facts);
 }
 

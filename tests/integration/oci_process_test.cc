@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -186,6 +187,27 @@ OCI_TEST(Process, HasASessionKeyringOfItsOwn) {
   const Outcome without = run_bundle(bundle, {"--no-new-keyring"});
   EXPECT_STATUS(without, 0);
   EXPECT_FALSE(contains(Report(without.out)["keyring"], bundle.id()));
+}
+
+// What the caller has in his own is nothing for the container, whichever way a program got there.
+OCI_TEST(Exec, IsNotInTheCallersSessionKeyring) {
+  Bundle bundle;
+  if (contains(run_report(bundle)["keyring"], "not implemented"))
+    GTEST_SKIP() << "this kernel has no key retention service";
+  ASSERT_GT(::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "of-the-caller"), 0);
+  bundle.args({"/bin/guest", "hold"});
+  for (const bool own : {true, false}) {
+    SCOPED_TRACE(own);
+    std::vector<std::string> options{"--detach"};
+    if (!own) options.emplace_back("--no-new-keyring");
+    ASSERT_STATUS(run_bundle(bundle, options), 0);
+    const Outcome outcome = runtime({"exec", bundle.id(), "/bin/guest", "report"});
+    EXPECT_STATUS(outcome, 0);
+    const std::string keyring = Report(outcome.out)["keyring"];
+    EXPECT_EQ(contains(keyring, bundle.id()), own) << keyring;
+    EXPECT_EQ(contains(keyring, "of-the-caller"), !own) << keyring;
+    EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+  }
 }
 
 // --- descriptors -------------------------------------------------------------

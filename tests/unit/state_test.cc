@@ -37,6 +37,7 @@ ContainerState full_state() {
   state.rdt_directories = {"/sys/fs/resctrl/web"};
   state.terminal = true;
   state.detached = true;
+  state.callers_keyring = true;
   state.external_descriptors = {"/dev/null", "pipe:[1]", "/dev/pts/0"};
   state.has_poststart_hooks = true;
   state.has_poststop_hooks = true;

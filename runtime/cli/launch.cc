@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
+#include <utility>
 
 #include "ctrtool/core/base/rollback.h"
 #include "ctrtool/core/base/strf.h"
@@ -151,6 +153,25 @@ std::string pidfd_socket(const LaunchOptions& options, const Spec& spec) {
   return given ? options.pidfd_socket : annotated->second;
 }
 
+// What is to be set in a namespace must not be set in ours, by whatever path it is joined.
+std::set<NamespaceType> callers_namespaces(const Spec& spec) {
+  constexpr std::pair<NamespaceType, const char*> kOwn[] = {
+      {NamespaceType::Network, "/proc/self/ns/net"},
+      {NamespaceType::Ipc, "/proc/self/ns/ipc"},
+      {NamespaceType::Uts, "/proc/self/ns/uts"}};
+  std::set<NamespaceType> found;
+  if (spec.linux_.sysctl.empty() && spec.hostname.empty() && spec.domainname.empty()) return found;
+  for (const auto& [type, path] : kOwn) {
+    const Namespace* const joined = find_namespace(spec.linux_, type);
+    if (joined == nullptr || joined->path.empty()) continue;
+    const Result<struct stat> own = ctr::sys::fstatat(ctr::kCwd, path, 0);
+    const Result<struct stat> theirs = ctr::sys::fstatat(ctr::kCwd, joined->path, 0);
+    if (own.ok() && theirs.ok() && own->st_dev == theirs->st_dev && own->st_ino == theirs->st_ino)
+      found.insert(type);
+  }
+  return found;
+}
+
 Result<void> check_root(const std::string& rootfs) {
   const struct stat st = TRY_CTX(ctr::sys::fstatat(ctr::kCwd, rootfs, 0), "/root/path");
   if (!S_ISDIR(st.st_mode))
@@ -216,6 +237,7 @@ Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& opt
   draft.translate.preserve_fds = TRY(preserved_descriptors(options.preserve_fds));
   draft.translate.extra_env = socket_activation_env();
   draft.translate.seccomp_receiver = TRY(find_agent(context, draft));
+  draft.translate.callers = callers_namespaces(draft.spec);
   if (draft.spec.linux_.intelRdt.has_value()) draft.translate.resctrl = TRY(mounted_resctrl());
   TRY(choose_cgroup(context, draft));
   return draft;

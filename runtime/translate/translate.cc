@@ -100,10 +100,16 @@ void add_identity(Work& work) {
 }
 
 void add_names(Work& work) {
+  const auto check = [&](const Pointer& at) {
+    if (work.options.callers.contains(NamespaceType::Uts))
+      work.problems.error(at, "the uts namespace is the caller's: it would change the host");
+    return at;
+  };
   if (!work.spec.hostname.empty())
-    work.child(Phase::Namespaces, ctr::SetHostname{work.spec.hostname}, Pointer("/hostname"));
+    work.child(Phase::Namespaces, ctr::SetHostname{work.spec.hostname}, check(Pointer("/hostname")));
   if (!work.spec.domainname.empty())
-    work.child(Phase::Namespaces, ctr::SetDomainname{work.spec.domainname}, Pointer("/domainname"));
+    work.child(Phase::Namespaces, ctr::SetDomainname{work.spec.domainname},
+               check(Pointer("/domainname")));
 }
 
 void add_working_directory(Work& work) {

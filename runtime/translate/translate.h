@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ struct TranslateOptions {
   unsigned preserve_fds = 0;
   std::vector<std::string> extra_env;  // LISTEN_FDS and the like, unless the config says otherwise
   std::string seccomp_receiver;        // who gets the listener, unless the config says otherwise
+  std::set<NamespaceType> callers;     // joined by their paths, and the caller's own all the same
 };
 
 struct Translation {

@@ -28,8 +28,7 @@ constexpr OptionRow kOptions[] = {
     {'m', "man", "", "a manual page, in roff"},
     {'c', "compact", "", "the synopsis only"},
     {'j', "json", "", "applets, their options and exit codes, as JSON"},
-    {'v', "version-of-build", "",
-     "version, kind of linking, architecture, commit; as --version"},
+    {'v', "version-of-build", "", "version, kind of linking, architecture, commit; as --version"},
     {kColor, "color", "", "headings and options in bold"},
 };
 
@@ -41,10 +40,9 @@ std::string synopsis_of(const Manual& manual) {
 std::string options_of(const Manual& manual) {
   std::string text;
   for (const OptionRow& row : manual.options)
-    text +=
-        strf("%s\t%s\t%s\t%s\n", row.key < kLongOnly ? strf("-%c", row.key).c_str() : "",
-             row.name.empty() ? "" : strf("--%s", row.name.c_str()).c_str(), row.argument.c_str(),
-             row.scope.c_str());
+    text += strf("%s\t%s\t%s\t%s\n", row.key < kLongOnly ? strf("-%c", row.key).c_str() : "",
+                 row.name.empty() ? "" : strf("--%s", row.name.c_str()).c_str(),
+                 row.argument.c_str(), row.scope.c_str());
   return text;
 }
 
@@ -55,11 +53,13 @@ std::string option_json(const OptionRow& row) {
       row.key < kLongOnly ? json_quote(strf("-%c", row.key)) : std::string("null");
   return "{\"short\":" + letter + ",\"long\":" + text_or_null(row.name) +
          ",\"argument\":" + text_or_null(row.argument) + ",\"help\":" + json_quote(row.help) +
-         ",\"default\":" + text_or_null(row.initial) + ",\"scope\":" + text_or_null(row.scope) + "}";
+         ",\"default\":" + text_or_null(row.initial) + ",\"scope\":" + text_or_null(row.scope) +
+         "}";
 }
 
 std::string applet_json(const Applet& applet) {
-  std::string text = "{\"name\":" + json_quote(applet.name) + ",\"help\":" + json_quote(applet.help);
+  std::string text =
+      "{\"name\":" + json_quote(applet.name) + ",\"help\":" + json_quote(applet.help);
   if (applet.manual == nullptr) return text + "}\n";
   text += ",\"exit_codes\":" + json_quote(applet.manual->exit_codes) + ",\"options\":[";
   const char* separator = "";

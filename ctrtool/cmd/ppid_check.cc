@@ -127,8 +127,8 @@ Result<pid_t> pid_of(const Given& given) {
 Result<int> io_priority_of(const Given& given) {
   const std::vector<std::string_view> parts = split(given.value, ':');
   constexpr std::pair<std::string_view, int> kClasses[] = {{"realtime", sys::kIoPrioRealTime},
-                                                            {"best-effort", sys::kIoPrioBestEffort},
-                                                            {"idle", sys::kIoPrioIdle}};
+                                                           {"best-effort", sys::kIoPrioBestEffort},
+                                                           {"idle", sys::kIoPrioIdle}};
   int io_class = 0;
   int level = 4;
   for (const auto& [name, number] : kClasses)

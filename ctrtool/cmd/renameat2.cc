@@ -23,8 +23,7 @@ constexpr OptionRow kOptions[] = {
     {'w', "whiteout", "", "leave a whiteout (character device 0:0) at SOURCE"},
     {'s', "source-dir", "FD", "SOURCE is relative to this directory", "the working directory"},
     {'d', "target-dir", "FD", "TARGET is relative to this directory", "the working directory"},
-    {'f', "fallback", "",
-     "if the file system lacks the flag, go by several calls, and say so"},
+    {'f', "fallback", "", "if the file system lacks the flag, go by several calls, and say so"},
     {'v', "verbose", "", "say what was done"},
 };
 

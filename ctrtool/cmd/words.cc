@@ -102,8 +102,7 @@ class Parser {
     if (older.size() == 1) return older.front();
     if (near.empty()) return unknown_option("--" + name);
     return make_error(Kind::InvalidSpec, "option %s could be --%s or --%s",
-                      quote("--" + name).c_str(), near[0]->name.c_str(),
-                      near[1]->name.c_str());
+                      quote("--" + name).c_str(), near[0]->name.c_str(), near[1]->name.c_str());
   }
 
   bool is_newer(const OptionRow& row) const {
@@ -241,8 +240,7 @@ std::string option_head(const OptionRow& row) {
 
 bool goes_with(std::span<const OptionRow> rows, int key, char item) {
   const auto row = std::ranges::find(rows, key, &OptionRow::key);
-  return row != rows.end() &&
-         std::string_view(row->scope).find(item) != std::string_view::npos;
+  return row != rows.end() && std::string_view(row->scope).find(item) != std::string_view::npos;
 }
 
 std::string help_text(const Manual& manual, const HelpStyle& style) {

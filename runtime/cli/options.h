@@ -5,8 +5,8 @@
 // `--name=value`, one dash in front of long names (containerd's `-no-subreaper`), clusters of
 // letters, repeated flags, `--flag=false`, `--` in front of operands. Values are never split.
 // CLI11 sees only the options that occur, and is not built at all when their words leave it nothing
-// to find out: engines say --root each time, and CLI11 with the locale that it makes costs more than
-// all the rest of `state`.
+// to find out: engines say --root each time, and CLI11 with the locale that it makes costs more
+// than all the rest of `state`.
 #pragma once
 
 #include <optional>

@@ -97,7 +97,7 @@ std::string encode_notify_answer(bool success);
 struct Response {
   RequestType type = RequestType::Check;
   bool success = false;
-  pid_t restored = 0;  // of the first process, in criu's pid namespace
+  pid_t restored = 0;    // of the first process, in criu's pid namespace
   std::string script{};  // of a Notify: what has come
   pid_t script_pid = 0;
   int cr_errno = 0;

@@ -213,8 +213,8 @@ bool read_systemd(MemberReader& in, ctr::SystemdInstance& systemd) {
 bool read_cgroup(MemberReader& in, ContainerCgroup& cgroup) {
   return read_driver(in, cgroup.driver) || in.read("path", cgroup.record.path) ||
          in.read("owner", cgroup.record.owner) || in.read("existed", cgroup.record.existed) ||
-         in.read("inode", cgroup.record.inode) || in.read("scope", cgroup.scope) || read_systemd(in, cgroup.systemd) ||
-         in.read("freezer", cgroup.freezer);
+         in.read("inode", cgroup.record.inode) || in.read("scope", cgroup.scope) ||
+         read_systemd(in, cgroup.systemd) || in.read("freezer", cgroup.freezer);
 }
 
 bool read_init(MemberReader& in, ProcessIdentity& init) {

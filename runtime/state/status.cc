@@ -39,8 +39,8 @@ Result<std::optional<bool>> is_frozen(const std::string& freezer) {
 }
 
 // The kernel shows what a freezer of version 1 holds as in uninterruptible sleep, or as running
-// (Linux 6.1 to 6.12); before 6.1 it may sleep on with a mark. Most processes only sleep, and to ask
-// the freezer costs as much as to ask for the process.
+// (Linux 6.1 to 6.12); before 6.1 it may sleep on with a mark. Most processes only sleep, and to
+// ask the freezer costs as much as to ask for the process.
 bool no_freezer_holds(const ctr::sys::ProcStat& stat) {
   return stat.state == 'S' && !stat.freezer_skip;
 }

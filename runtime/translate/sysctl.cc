@@ -68,8 +68,9 @@ void add_sysctls(Work& work) {
       continue;
     }
     if (work.options.callers.contains(*type)) {
-      work.problems.error(at, ctr::strf("the %s namespace is the caller's: it would change the host",
-                                        std::string(to_string(*type)).c_str()));
+      work.problems.error(at,
+                          ctr::strf("the %s namespace is the caller's: it would change the host",
+                                    std::string(to_string(*type)).c_str()));
       continue;
     }
     if (path == "kernel/hostname" && !work.spec.hostname.empty()) {

@@ -106,7 +106,8 @@ void add_names(Work& work) {
     return at;
   };
   if (!work.spec.hostname.empty())
-    work.child(Phase::Namespaces, ctr::SetHostname{work.spec.hostname}, check(Pointer("/hostname")));
+    work.child(Phase::Namespaces, ctr::SetHostname{work.spec.hostname},
+               check(Pointer("/hostname")));
   if (!work.spec.domainname.empty())
     work.child(Phase::Namespaces, ctr::SetDomainname{work.spec.domainname},
                check(Pointer("/domainname")));

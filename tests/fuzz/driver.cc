@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a fuzz target without libFuzzer, on each file of a corpus and on changed copies of them. The
-// same inputs every time, unless time is up: then fewer. (tests/fuzz/run.sh runs it with libFuzzer.)
+// same inputs every time, unless time is up: then fewer. (tests/fuzz/run.sh runs it with
+// libFuzzer.)
 //   TARGET CORPUS
 #include <stdio.h>
 

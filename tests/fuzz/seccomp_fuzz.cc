@@ -10,8 +10,8 @@
 
 #include "ctrtool/core/base/result.h"
 #include "ctrtool/core/kit/seccomp.h"
-#include "ctrtool/core/kit/seccomp_words.h"
 #include "ctrtool/core/kit/seccomp_verdict.h"
+#include "ctrtool/core/kit/seccomp_words.h"
 
 namespace {
 

@@ -215,7 +215,8 @@ void remove_by_hand(const std::string& path) {
 
 enum class Meanwhile { kMadeAnew, kMadeAnewAndTheRecordIsDamaged, kTakenAsItIs };
 
-// Two containers with one path: the first has ended, but was not deleted yet, when the second comes.
+// Two containers with one path: the first has ended, but was not deleted yet, when the second
+// comes.
 void expect_second_is_spared(bool own_pids, Meanwhile what,
                              const std::vector<std::vector<std::string>>& commands) {
   Bundle first;

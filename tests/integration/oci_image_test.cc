@@ -66,7 +66,8 @@ std::set<std::string> host_directories(const Bundle& bundle) {
        {std::string("/"), std::string("/tmp"), std::string("/run"), std::string("/proc"),
         bundle.path(), state_root(), state_root() + "/" + bundle.id(), std::string(here)})
     numbers.insert(number_of(path));
-  for (const Hierarchy& hierarchy : cgroup_hierarchies()) numbers.insert(number_of(hierarchy.mount));
+  for (const Hierarchy& hierarchy : cgroup_hierarchies())
+    numbers.insert(number_of(hierarchy.mount));
   return numbers;
 }
 
@@ -95,8 +96,8 @@ OCI_TEST(HostilePaths, NorDoThoseOfExecAndOfLinks) {
     for (const std::string& number : lines_of(outcome.out))
       EXPECT_FALSE(host.contains(number)) << path << " is the host's " << number;
     ran += outcome.status == 0 ? 1 : 0;
-    const Outcome program = runtime({"exec", bundle.id(), path + "/bin/busybox", "cat",
-                                     path + "/config.json"});
+    const Outcome program =
+        runtime({"exec", bundle.id(), path + "/bin/busybox", "cat", path + "/config.json"});
     EXPECT_FALSE(contains(program.out, "ociVersion")) << path;
   }
   EXPECT_GT(ran, 0) << "of these some are in the container";
@@ -156,9 +157,9 @@ OCI_TEST(Hostile, NullDeviceMayBeAnythingWhenMasking) {
         .set("/linux/maskedPaths/-", "\"/key\"")
         .set("/linux/maskedPaths/-", "\"/keys\"")
         .set("/linux/maskedPaths/-", "\"/proc/version\"");
-    const Outcome outcome = run_bundle(bundle.shell(
-        "cat /key; ls /keys; echo gone >/key; echo gone >/keys/new;"
-        " stat -c %t:%T /key /proc/version; true"));
+    const Outcome outcome =
+        run_bundle(bundle.shell("cat /key; ls /keys; echo gone >/key; echo gone >/keys/new;"
+                                " stat -c %t:%T /key /proc/version; true"));
     expect_ran_or_one_line(outcome);
     if (outcome.status == 0) {
       EXPECT_EQ(outcome.out, "1:3\n1:3\n") << outcome.err;
@@ -187,8 +188,7 @@ OCI_TEST(Hostile, PseudoterminalsThatTheImageBrings) {
       if (const std::size_t at = more.find("HOST"); at != std::string::npos)
         more.replace(at, 4, host.path());
       bundle
-          .set("/mounts",
-               R"([{"destination":"/proc","type":"proc","source":"proc"})" + more + "]")
+          .set("/mounts", R"([{"destination":"/proc","type":"proc","source":"proc"})" + more + "]")
           .set("/process/terminal", "true")
           .shell("stat -c %t /dev/console; tty; echo finished");
       ConsoleSocket console("/tmp/console");
@@ -255,10 +255,10 @@ OCI_TEST(Hostile, LinksInDestinationsOfFilesAndOfFileSystems) {
   put(bundle, "/absolute", "ln -s " + host.path() + " $F");
   put(bundle, "/dangling", "ln -s " + host.path() + "/new $F");
   bundle.bind(data / "file", "/absolute/newfile", "bind").bind(data / "file", "/dangling", "bind");
-  bundle.set("/mounts/-",
-             R"({"destination":"/absolute/newdir","type":"tmpfs","source":"tmpfs"})");
-  const Outcome outcome = run_bundle(bundle.shell(
-      "cat /absolute/newfile /dangling; stat -f -c %T /absolute/newdir; echo x >/absolute/newdir/x"));
+  bundle.set("/mounts/-", R"({"destination":"/absolute/newdir","type":"tmpfs","source":"tmpfs"})");
+  const Outcome outcome =
+      run_bundle(bundle.shell("cat /absolute/newfile /dangling; stat -f -c %T /absolute/newdir; "
+                              "echo x >/absolute/newdir/x"));
   EXPECT_EQ(outcome.out, "seen\nseen\ntmpfs\n") << outcome.err;
 }
 
@@ -338,8 +338,7 @@ OCI_TEST(Masks, OfLinks) {
   expect_ran_or_one_line(outcome);
   EXPECT_FALSE(contains(outcome.out, "secret") || contains(outcome.out, "key")) << outcome.out;
   bundle.set("/linux/maskedPaths", "[]").set("/linux/readonlyPaths", R"(["/to-keys","/to-host"])");
-  const Outcome fixed =
-      run_bundle(bundle.shell("(echo x >/keys/new) 2>/dev/null || echo refused"));
+  const Outcome fixed = run_bundle(bundle.shell("(echo x >/keys/new) 2>/dev/null || echo refused"));
   expect_ran_or_one_line(fixed);
   if (fixed.status == 0) {
     EXPECT_EQ(fixed.out, "refused\n") << fixed.err;
@@ -349,8 +348,8 @@ OCI_TEST(Masks, OfLinks) {
 
 // --- SEC-21 --------------------------------------------------------------------------------------
 
-// /srv/capable of a container: a program that is to have CAP_SETUID if whoever starts it can inherit
-// it ("cap_setuid+ei"). On a file system of its own: that of the bundles does not heed it.
+// /srv/capable of a container: a program that is to have CAP_SETUID if whoever starts it can
+// inherit it ("cap_setuid+ei"). On a file system of its own: that of the bundles does not heed it.
 class CapableProgram {
  public:
   explicit CapableProgram(Bundle& bundle) {
@@ -414,8 +413,7 @@ OCI_TEST(Exec, HasExactlyTheCapabilitiesOfItsFile) {
           "bounding":["CAP_SETUID","CAP_KILL","CAP_CHOWN"],"permitted":["CAP_SETUID","CAP_KILL"],
           "effective":["CAP_KILL"],"inheritable":["CAP_SETUID"],"ambient":["CAP_SETUID"]}})",
                                                 uid));
-      const Outcome outcome =
-          runtime({"exec", "--process", "/tmp/process.json", bundle.id()});
+      const Outcome outcome = runtime({"exec", "--process", "/tmp/process.json", bundle.id()});
       EXPECT_STATUS(outcome, 0);
       const Report report(outcome.out);
       const bool root = *uid == '0';
@@ -457,8 +455,8 @@ OCI_TEST(Exec, NumbersAreNotNamesOfUsers) {
     EXPECT_EQ(Report(outcome.out)["uid"], one.uid) << one.user;
     EXPECT_EQ(Report(outcome.out)["gid"], one.gid) << one.user;
   }
-  for (const char* bad : {"1:4294967295", "1:4294967296", "1:-1", "1:x", "+1", " 1", "1 ", "0x10",
-                          "1:2:3", "1e3"})
+  for (const char* bad :
+       {"1:4294967295", "1:4294967296", "1:-1", "1:x", "+1", " 1", "1 ", "0x10", "1:2:3", "1e3"})
     EXPECT_NE(runtime({"exec", "--user", bad, bundle.id(), "/bin/true"}).status, 0) << bad;
   EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
 }

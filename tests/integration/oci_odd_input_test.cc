@@ -98,16 +98,16 @@ OCI_TEST(Limits, OfNoDescriptorsAtAll) {
 
 OCI_TEST(Join, PathsThatAreNoNamespaces) {
   ASSERT_EQ(::mkfifo("/tmp/fifo", 0600), 0);
-  for (const char* path : {"/tmp/fifo", "/tmp", "/dev/zero", "relative/path", "/proc/self/ns",
-                           "/proc/self/exe", ""}) {
+  for (const char* path :
+       {"/tmp/fifo", "/tmp", "/dev/zero", "relative/path", "/proc/self/ns", "/proc/self/exe", ""}) {
     for (const char* type : {"network", "pid", "user", "mount"}) {
       SCOPED_TRACE(std::string(type) + " " + path);
       const std::string joined =
           ctr::strf(R"([{"type":"mount"},{"type":"%s","path":"%s"}])", type, path);
       const std::string alone = ctr::strf(R"([{"type":"mount","path":"%s"}])", path);
       Bundle bundle;
-      bundle.remove("/hostname").set("/linux/namespaces",
-                                     std::string(type) == "mount" ? alone : joined);
+      bundle.remove("/hostname")
+          .set("/linux/namespaces", std::string(type) == "mount" ? alone : joined);
       const long begin = now_ms();
       const Outcome outcome = create_bundle(bundle);
       EXPECT_LT(now_ms() - begin, 5000);
@@ -130,7 +130,8 @@ OCI_TEST(Rootfs, ItsPathMayBeWrittenInManyWays) {
   const std::string name = bundle.path().substr(bundle.path().rfind('/') + 1);
   for (const std::string& path :
        {std::string("rootfs/"), std::string("./rootfs/."), std::string("rootfs//"),
-        "../" + name + "/rootfs", bundle.rootfs(), bundle.rootfs() + "/", "/.." + bundle.rootfs()}) {
+        "../" + name + "/rootfs", bundle.rootfs(), bundle.rootfs() + "/",
+        "/.." + bundle.rootfs()}) {
     bundle.set("/root/path", json_string(path));
     EXPECT_STATUS(run_bundle(bundle), 4) << path;
   }
@@ -195,8 +196,7 @@ OCI_TEST(Mounts, OddOnesThatRunAreAsTheySay) {
   for (int i = 0; i < 2000; ++i) many += i % 2 == 0 ? ",\"rw\"" : ",\"ro\"";
   Bundle long_one;
   long_one.set("/mounts", with_mounts(long_one, many + "]}"));
-  EXPECT_TRUE(
-      has_option(parse_mount_line(run_report(long_one).mount_at("/x")).options, "ro"));
+  EXPECT_TRUE(has_option(parse_mount_line(run_report(long_one).mount_at("/x")).options, "ro"));
 }
 
 // runtime-spec: whatever else is there is an error.
@@ -242,7 +242,8 @@ OCI_TEST(Cgroup, LimitsThatCannotBeLeaveNothing) {
       {"/linux/resources", R"({"unified":{"no.such_file":"1"}})", "no.such_file"},
       {"/linux/resources", R"({"unified":{"cgroup.procs":"1"}})", "cgroup.procs"},
       {"/linux/resources", R"({"blockIO":{"throttleReadBpsDevice":[
-          {"major":4000,"minor":77,"rate":1}]}})", "4000:77"},
+          {"major":4000,"minor":77,"rate":1}]}})",
+       "4000:77"},
       {"/linux/cgroupsPath", json_string("/x/" + std::string(300, 'y')), "cgroupsPath"},
       {"/linux/cgroupsPath", R"("/a\nb")", "cgroupsPath"},
   });
@@ -306,9 +307,9 @@ OCI_TEST(Seccomp, DeniesTheProgramWhatTheRuntimeNeeds) {
       Bundle bundle;
       bundle.args({"/bin/guest", "exit", "5"})
           .set("/process/noNewPrivileges", privileges)
-          .set("/linux/seccomp",
-               ctr::strf(R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[
-                         {"names":["%s"],"action":"SCMP_ACT_ERRNO","errnoRet":1}]})", call));
+          .set("/linux/seccomp", ctr::strf(R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[
+                         {"names":["%s"],"action":"SCMP_ACT_ERRNO","errnoRet":1}]})",
+                                           call));
       EXPECT_STATUS(run_bundle(bundle), 5);
     }
   }
@@ -319,8 +320,7 @@ OCI_TEST(Seccomp, DeniesTheProgramWhatTheRuntimeNeeds) {
 OCI_TEST(Masks, FiveThousand) {
   Bundle bundle;
   std::string paths = "[";
-  for (int i = 0; i < 5000; ++i)
-    paths += (i == 0 ? "\"" : ",\"") + ctr::strf("/not/there/%d\"", i);
+  for (int i = 0; i < 5000; ++i) paths += (i == 0 ? "\"" : ",\"") + ctr::strf("/not/there/%d\"", i);
   bundle.set("/linux/maskedPaths", paths + "]").set("/linux/readonlyPaths", paths + "]");
   EXPECT_STATUS(run_bundle(bundle.args({"/bin/guest", "exit", "6"})), 6);
 }
@@ -328,7 +328,8 @@ OCI_TEST(Masks, FiveThousand) {
 OCI_TEST(Hooks, OneThousandAndOneThatIsNoProgram) {
   Bundle bundle;
   std::string hooks = "[";
-  for (int i = 0; i < 1000; ++i) hooks += std::string(i == 0 ? "" : ",") + R"({"path":"/bin/true"})";
+  for (int i = 0; i < 1000; ++i)
+    hooks += std::string(i == 0 ? "" : ",") + R"({"path":"/bin/true"})";
   bundle.set("/hooks/createRuntime", hooks + "]").args({"/bin/guest", "exit", "7"});
   Command command = runtime_command({"run", "--bundle", bundle.path(), bundle.id()});
   command.timeout_ms = 60000;
@@ -385,8 +386,8 @@ OCI_TEST(Terminal, SocketsThatNobodyAnswersFailAtOnce) {
   const ctr::UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   bind_unix_socket(listener.raw(), "/tmp/console");
   ASSERT_EQ(::listen(listener.raw(), 1), 0);
-  Running creator(runtime_command({"create", "--console-socket", "/tmp/console", "--bundle",
-                                   bundle.path(), bundle.id()}));
+  Running creator(runtime_command(
+      {"create", "--console-socket", "/tmp/console", "--bundle", bundle.path(), bundle.id()}));
   { const ctr::UniqueFd caller(::accept4(listener.raw(), nullptr, nullptr, SOCK_CLOEXEC)); }
   const Outcome outcome = creator.wait();
   expect_ran_or_one_line(outcome);
@@ -491,8 +492,8 @@ OCI_TEST(Damaged, ListGoesOnAndForcedDeleteClears) {
 
 // --- FLT-14, FLT-17, FLT-24, FLT-26 --------------------------------------------------------------
 
-// Of three hooks each is the one that fails: what comes before it ran, what comes after did not, and
-// the poststop hooks did.
+// Of three hooks each is the one that fails: what comes before it ran, what comes after did not,
+// and the poststop hooks did.
 OCI_TEST(Hooks, TheFirstTheMiddleAndTheLastMayFail) {
   for (const char* stage :
        {"prestart", "createRuntime", "createContainer", "startContainer", "poststart"}) {
@@ -504,9 +505,8 @@ OCI_TEST(Hooks, TheFirstTheMiddleAndTheLastMayFail) {
         TempDir log;
         bundle.bind(log.path(), log.path(), "bind").args({"/bin/guest", "hold"});
         const auto add = [&](const char* at, int number) {
-          const std::string script =
-              ctr::strf("echo %d >>%s/ran; exit %d", number, log.path().c_str(),
-                        number == failing ? 3 : 0);
+          const std::string script = ctr::strf("echo %d >>%s/ran; exit %d", number,
+                                               log.path().c_str(), number == failing ? 3 : 0);
           bundle.set(std::string("/hooks/") + at + "/-",
                      R"({"path":"/bin/sh","args":["sh","-c",)" + json_string(script) + "]}");
         };

@@ -27,9 +27,9 @@ bool may_raise() {
 class SlowParent {
  public:
   Outcome run(const std::vector<std::string>& words, bool pretend = false) {
-    return trace(runtime_command(words), "/bin/guest", [&](const Call& call) {
-             return at(call, pretend);
-           }).outcome;
+    return trace(runtime_command(words), "/bin/guest",
+                 [&](const Call& call) { return at(call, pretend); })
+        .outcome;
   }
   // Who set limits, in order: 0 the parent.
   const std::vector<unsigned>& setters() const { return setters_; }

@@ -96,7 +96,7 @@ class Tracer {
   struct Process {
     unsigned number = 0;
     unsigned calls = 0;
-    bool started = false;  // past the SIGSTOP that a new one begins with
+    bool started = false;        // past the SIGSTOP that a new one begins with
     std::optional<int> error{};  // to be answered when the call returns
     long held_until = 0;
   };

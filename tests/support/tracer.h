@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a program and all that it makes under ptrace(2), stopping at every system call: to count
-// them, to kill or to hold somebody there, or to let one fail. Calls are known by who makes them and which of
-// its calls it is: two processes that run side by side need not take turns as they did before.
+// them, to kill or to hold somebody there, or to let one fail. Calls are known by who makes them
+// and which of its calls it is: two processes that run side by side need not take turns as they did
+// before.
 #pragma once
 
 #include <functional>
@@ -13,10 +14,10 @@
 namespace support {
 
 struct Call {
-  unsigned process;                     // 0 the program, 1 its first child ...
-  unsigned index;                       // of its calls, from 0
-  unsigned long call;                   // SYS_...
-  pid_t pid = 0;                        // it stands there while `at` is asked
+  unsigned process;                        // 0 the program, 1 its first child ...
+  unsigned index;                          // of its calls, from 0
+  unsigned long call;                      // SYS_...
+  pid_t pid = 0;                           // it stands there while `at` is asked
   unsigned long arguments[3] = {0, 0, 0};  // the first ones
 };
 

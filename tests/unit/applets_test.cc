@@ -48,7 +48,8 @@ TEST(Applets, NoNameStandsForTwoThings) {
     std::set<std::string> names{"help", "version"};
     for (const OptionRow& row : applet.manual->options) {
       EXPECT_TRUE(keys.insert(row.key).second) << applet.name << " --" << row.name.c_str();
-      EXPECT_TRUE(names.insert(row.name.c_str()).second) << applet.name << " --" << row.name.c_str();
+      EXPECT_TRUE(names.insert(row.name.c_str()).second)
+          << applet.name << " --" << row.name.c_str();
     }
   }
   std::set<std::string> names;

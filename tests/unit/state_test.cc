@@ -23,14 +23,13 @@ ContainerState full_state() {
   state.owner = 4294967294U;
   state.annotations = {{"a/b", "\xc3\xa9"}, {"empty", ""}};
   state.init = {.pid = 4242, .start_time = 18446744073709551615U, .boot_id = "some-boot"};
-  state.cgroup = {
-      .driver = CgroupDriver::Systemd,
-      .record = {.path = "/a/b",
-                 .existed = {{"", 1}, {"unified", 2}},
-                 .owner = "web 7 8",
-                 .inode = {{"unified", 0xfedcba9876543210}}},
-      .scope = "ocictr-web.scope",
-      .freezer = "/sys/fs/cgroup/freezer/a/b/freezer.state"};
+  state.cgroup = {.driver = CgroupDriver::Systemd,
+                  .record = {.path = "/a/b",
+                             .existed = {{"", 1}, {"unified", 2}},
+                             .owner = "web 7 8",
+                             .inode = {{"unified", 0xfedcba9876543210}}},
+                  .scope = "ocictr-web.scope",
+                  .freezer = "/sys/fs/cgroup/freezer/a/b/freezer.state"};
   state.own_pid_namespace = true;
   state.no_process = true;
   state.exit_status = 137;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text that a constant table holds in place of a pointer to it. A position-independent program has to
-// relocate every pointer at each of its starts, and copies the page that it is on, whether the table
-// is used or not; letters stay in the file until somebody reads them.
+// Text that a constant table holds in place of a pointer to it. A position-independent program has
+// to relocate every pointer at each of its starts, and copies the page that it is on, whether the
+// table is used or not; letters stay in the file until somebody reads them.
 #pragma once
 
 #include <cstddef>

@@ -153,8 +153,8 @@ bool cgroup_is_anothers(const CgroupLayout& layout, const std::string& path,
 std::string cgroup_marked_by(const CgroupLayout& layout, const std::string& path);
 // Whether the directory that the record knows is gone and another has taken its place.
 Result<bool> cgroup_was_made_anew(const CgroupLayout& layout, const CgroupRecord& record);
-// Whether the mark that the record's owner left on a cgroup of its making is gone: another container
-// has been created in it since, or somebody in there has removed it.
+// Whether the mark that the record's owner left on a cgroup of its making is gone: another
+// container has been created in it since, or somebody in there has removed it.
 bool cgroup_mark_is_gone(const CgroupLayout& layout, const CgroupRecord& record);
 
 // Where below the v2 cgroup `path` a process is: "/init.scope"; empty: in itself, or not below it.

@@ -7,8 +7,8 @@
 
 #include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
-#include "ctrtool/core/kit/number_list.h"
 #include "ctrtool/core/kit/cgroup_dir.h"
+#include "ctrtool/core/kit/number_list.h"
 #include "ctrtool/core/sys/file.h"
 
 namespace ctr {

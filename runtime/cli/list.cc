@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "ctrtool/core/base/strf.h"
 #include "runtime/cli/container.h"
@@ -14,38 +15,33 @@ using ctr::Kind;
 using ctr::make_error;
 using ctr::Result;
 
-struct Entry {
-  ContainerState state;
-  Status status;
-};
+using Show = std::function<void(const ContainerState& state, Status status)>;
 
-Result<void> add_entry(const StateRoot& root, const std::string& id, std::vector<Entry>& entries) {
+Result<void> show_one(const StateRoot& root, const std::string& id, const Show& show) {
   const ContainerDir dir = TRY(root.open(id));
-  Result<ContainerState> state = dir.load();
+  const Result<ContainerState> state = dir.load();
   if (!state.ok()) return state.error();
   const Status status = TRY(container_status(dir, *state));
-  entries.emplace_back(std::move(state).value(), status);
+  show(*state, status);
   return {};
 }
 
 // Containers that vanish meanwhile are left out; one whose record is damaged must not hide the
-// others, so it is told of and left out.
-std::vector<Entry> read_entries(const CommandContext& context, const Words& ids) {
+// others, so it is told of and left out. No more than one record at a time is kept in memory.
+void show_all(const CommandContext& context, const Words& ids, const Show& show) {
   const StateRoot root(state_root(context.options));
-  std::vector<Entry> entries;
-  entries.reserve(ids.size());
   for (const std::string& id : ids) {
-    const Result<void> added = add_entry(root, id, entries);
-    if (!added.ok() && added.error().kind != Kind::NotFound)
-      report_warning(context.log, "list", added.error());
+    const Result<void> shown = show_one(root, id, show);
+    if (!shown.ok() && shown.error().kind != Kind::NotFound)
+      report_warning(context.log, "list", shown.error());
   }
-  return entries;
 }
 
-std::string as_json(const std::vector<Entry>& entries) {
+std::string as_json(const CommandContext& context, const Words& ids) {
   json::Writer out;
   out.array([&] {
-    for (const Entry& entry : entries) write_state(out, entry.state, entry.status);
+    show_all(context, ids,
+             [&](const ContainerState& state, Status status) { write_state(out, state, status); });
   });
   return std::move(out).take() + "\n";
 }
@@ -70,18 +66,20 @@ std::string as_table(const std::vector<Row>& rows) {
   return text;
 }
 
-std::string as_table(const std::vector<Entry>& entries) {
+std::string as_table(const CommandContext& context, const Words& ids) {
   std::vector<Row> rows{{"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"}};
-  for (const auto& [state, status] : entries)
+  rows.reserve(ids.size() + 1);
+  show_all(context, ids, [&](const ContainerState& state, Status status) {
     rows.push_back({state.id, std::to_string(shown_pid(state, status)),
                     std::string(to_string(status)), ctr::escape(state.bundle),
                     ctr::escape(state.created), owner_name(state.owner)});
+  });
   return as_table(rows);
 }
 
-std::string as_ids(const std::vector<Entry>& entries) {
+std::string as_ids(const CommandContext& context, const Words& ids) {
   std::string text;
-  for (const Entry& entry : entries) text += entry.state.id + "\n";
+  show_all(context, ids, [&](const ContainerState& state, Status) { text += state.id + "\n"; });
   return text;
 }
 
@@ -102,8 +100,9 @@ Result<int> list(const CommandContext& context, const Words& words) {
     return make_error(Kind::InvalidSpec, "option --format: %s is none of table, json",
                       ctr::quote(format).c_str());
   const Words ids = TRY(list_ids(context));
-  const std::vector<Entry> entries = read_entries(context, ids);
-  TRY(print(quiet ? as_ids(entries) : format == "json" ? as_json(entries) : as_table(entries)));
+  TRY(print(quiet              ? as_ids(context, ids)
+            : format == "json" ? as_json(context, ids)
+                               : as_table(context, ids)));
   return 0;
 }
 

@@ -254,9 +254,9 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   std::string_view rest = trim(text.substr(close + 2));
   // Not split(): this runs in every `state`, and there are 52 fields.
   const auto next = [&rest] {
-    const std::size_t end = std::min(rest.find(' '), rest.size());
-    const std::string_view field = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const auto end = std::find(rest.begin(), rest.end(), ' ');
+    const std::string_view field(rest.begin(), end);
+    rest.remove_prefix(std::min(field.size() + 1, rest.size()));
     return field;
   };
   const auto field_after = [&next](int others) {

@@ -62,12 +62,12 @@ stopped_container() {
 # --- instructions ----------------------------------------------------------------
 t_instructions_of_version() {
   need valgrind
-  within --version "$(instructions --version)" 115000
+  within --version "$(instructions --version)" 105000
 }
 t_instructions_of_state() {
   prepare valgrind
   start_container
-  within state "$(instructions state c)" 160000  # design: 150000
+  within state "$(instructions state c)" 150000
 }
 t_instructions_of_plan() {
   prepare valgrind
@@ -82,7 +82,7 @@ t_instructions_of_validate() {
 t_system_calls_of_state() {
   prepare strace
   start_container
-  within state "$(system_calls state c)" 35  # design: 25, and the C library needs 14 to start
+  within state "$(system_calls state c)" 32  # design: 25, and the C library needs 14 to start
 }
 t_system_calls_of_run() {
   prepare strace

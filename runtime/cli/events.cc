@@ -141,7 +141,7 @@ void write_hugetlb(json::Writer& out, const std::map<std::string, ctr::HugetlbSt
   out.object([&] {
     for (const auto& [size, stats] : sizes) {
       out.key(size);
-      out.object([&] {
+      out.object([&out, &stats = stats] {  // clang 14 takes no structured binding as it is
         out.member("usage", stats.usage);
         out.member("max", stats.max);
         out.member("failcnt", stats.failcnt);

@@ -600,13 +600,17 @@ using OneOp = std::variant<
     OpenSockets, BecomeOwner, CheckPath, SkipIfMounted, MakeParentsHere, MakeHere, LinkHere,
     WriteHere, MountHere, UnmountHere, RollBackMount, EnterHere, RunShell, SyncDisks, Refuse>;
 
+// The class below is none: to ask whether it is would lead clang back to its constructor.
+template <typename T>
+concept OneOfOps =
+    !std::is_same_v<T, class Op> && std::is_constructible_v<OneOp, std::in_place_type_t<T>, T>;
+
 // One operation. A class around the variant, so that what so many alternatives take to be copied,
 // moved and destroyed is compiled once, in plan.cc, and not wherever a plan is written or read.
 class Op {
  public:
-  template <typename T>
-  requires std::is_constructible_v<OneOp, std::in_place_type_t<T>, T> Op(T op)
-      : one_(std::in_place_type<T>, std::move(op)) {}
+  template <OneOfOps T>
+  Op(T op) : one_(std::in_place_type<T>, std::move(op)) {}
   Op(const Op& other);
   Op(Op&& other) noexcept;
   Op& operator=(const Op& other);

@@ -10,6 +10,7 @@
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/context.h"
+#include "ctrtool/core/kit/cgroup_dir.h"
 #include "ctrtool/core/kit/resctrl.h"
 #include "ctrtool/core/kit/systemd.h"
 #include "ctrtool/core/sys/file.h"
@@ -78,15 +79,21 @@ Result<bool> unit_is_anothers(const ContainerState& state) {
 
 // Nothing keeps the cgroup of a container that has ended from being removed, and made again by
 // somebody, or from being given to another container as it is. With init, all that were in its pid
-// namespace have ended: whoever is found in a cgroup that has lost our mark has come since.
+// namespace have ended: whoever stays in a cgroup that has lost our mark has come since. (Two units
+// of systemd cannot have one name at once.)
 Result<bool> cgroup_has_become_anothers(const ContainerState& state,
                                         const ctr::CgroupLayout& layout) {
   if (state.init.pid == 0) return unit_is_anothers(state);
   const bool made_anew = TRY(ctr::cgroup_was_made_anew(layout, state.cgroup.record));
-  if (made_anew || !state.own_pid_namespace) return made_anew;
+  if (made_anew || !state.own_pid_namespace || !state.cgroup.scope.empty()) return made_anew;
   if (!ctr::cgroup_mark_is_gone(layout, state.cgroup.record)) return false;
   const ctr::Cgroup cgroup = TRY(ctr::Cgroup::open(layout, cgroup_record(state)));
-  return cgroup.populated();
+  constexpr int kLeavingMs = 200;  // the kernel counts those who have ended for a moment more
+  constexpr int kStepMs = 20;
+  ctr::Backoff backoff(kLeavingMs, kStepMs);
+  bool populated = TRY(cgroup.populated());
+  while (populated && backoff.wait()) populated = TRY(cgroup.populated());
+  return populated;
 }
 
 // Init's death ends the others of its pid namespace, but they may be still on their way out.

@@ -53,6 +53,7 @@ Fields<SyscallRule> fields_of(const SyscallRule&) { return kSyscallRule; }
 Fields<Seccomp> fields_of(const Seccomp&) { return kSeccomp; }
 
 void check(const Seccomp& seccomp, const Pointer& at, Problems& problems) {
+  check_path_length(seccomp.listenerPath, at, "listenerPath", problems);
   const Pointer rules = at.at("syscalls");
   for (std::size_t i = 0; i < seccomp.syscalls.size(); ++i) {
     check_rule(seccomp.syscalls[i], i, rules, problems);

@@ -13,6 +13,7 @@
 //   guest unknown CALL ARGUMENT MASK VALUE ERRNO PROGRAM WORD...   where CALL answers ERRNO if
 //   those
 //       bits of that argument (from 0) are VALUE
+//   guest type TEXT         puts it into the input of its terminal, for whoever reads there next
 //   guest notify TEXT...    one datagram each to $NOTIFY_SOCKET; then ends, or holds after "hold"
 #include <dirent.h>
 #include <errno.h>
@@ -86,6 +87,7 @@ void show_status() {
                                         "CapAmb",
                                         "NoNewPrivs",
                                         "Seccomp",
+                                        "Seccomp_filters",
                                         "SigBlk",
                                         "SigIgn",
                                         "Umask",
@@ -275,6 +277,12 @@ int try_syscall(long number) {
   return 0;
 }
 
+int type_text(const char* text) {
+  for (; *text != 0; ++text)
+    if (ioctl(0, TIOCSTI, text) != 0) return printf("type: %s\n", strerror(errno)), 1;
+  return printf("typed\n"), 0;
+}
+
 // Touches every page; killed by the memory limit or says how far it came.
 int alloc(long mib) {
   for (long i = 0; i < mib; ++i) {
@@ -320,8 +328,7 @@ int wait_term() {
   sigfillset(&all);
   sigset_t before;
   sigprocmask(SIG_BLOCK, &all, &before);
-  for (const int signal : {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGWINCH, SIGRTMIN + 3})
-    sigaction(signal, &action, nullptr);
+  for (int signal = 1; signal <= SIGRTMAX; ++signal) sigaction(signal, &action, nullptr);
   printf("ready\n");
   fflush(stdout);
   while (caught != SIGTERM) {
@@ -622,6 +629,7 @@ int main(int argc, char** argv) {
   if (strcmp(what, "hold") == 0) return hold(argc > 2 ? static_cast<unsigned>(atoi(value)) : 60);
   if (strcmp(what, "open") == 0 && argc > 3) return try_open(argv[2], argv[3]);
   if (strcmp(what, "syscall") == 0) return try_syscall(atol(value));
+  if (strcmp(what, "type") == 0) return type_text(value);
   if (strcmp(what, "alloc") == 0) return alloc(atol(value));
   if (strcmp(what, "fork") == 0) return fork_many(atoi(value));
   if (strcmp(what, "wait-term") == 0) return wait_term();

@@ -281,6 +281,33 @@ OCI_TEST(Hostile, TheHostsNullDeviceKeepsItsOwner) {
   }
 }
 
+// --- SEC-16 --------------------------------------------------------------------------------------
+
+// What is copied into a tmpfs is as it was, of whatever kind, and takes no more than it took.
+OCI_TEST(HostileFiles, WhatIsCopiedUpMayBeAnything) {
+  const Host host;
+  Bundle bundle;
+  make_directories(bundle.in_rootfs("/data"));
+  put(bundle, "/data/huge", "truncate -s 1T $F; printf x | dd of=$F conv=notrunc bs=1 seek=4096");
+  put(bundle, "/data/holes", "truncate -s 1M $F; printf end >>$F");
+  put(bundle, "/data/fifo", "mkfifo $F");
+  put(bundle, "/data/node", "mknod $F c 1 5");
+  put(bundle, "/data/link", "ln -s " + host.path() + " $F");
+  put(bundle, "/data/self", "ln -s . $F");
+  put(bundle, "/data/odd", "printf '#' >\"$F \"; chmod 4755 \"$F \"; mkdir $F; chmod 0 $F");
+  bundle.set("/mounts/-", R"({"destination":"/data","type":"tmpfs","source":"tmpfs",
+      "options":["tmpcopyup","size=8m"]})");
+  const Outcome outcome = run_bundle(bundle.shell(
+      "cd /data; stat -c '%n %F %s' huge holes fifo node; head -c 4097 huge | tail -c 1; echo;"
+      " tail -c 3 holes; echo; readlink link; readlink self; stat -c %a 'odd ' odd;"
+      " [ $(du -sk . | cut -f1) -lt 100 ] && echo small"));
+  EXPECT_EQ(outcome.out,
+            "huge regular file 1099511627776\nholes regular file 1048579\nfifo fifo 0\n"
+            "node character special file 0\nx\nend\n" +
+                host.path() + "\n.\n4755\n0\nsmall\n")
+      << outcome.err;
+}
+
 // --- SEC-20, BAD-35 ------------------------------------------------------------------------------
 
 // "major:minor" of the file systems that cover these directories.

@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -18,27 +19,49 @@ constexpr int kMaxDepth = 256;  // of a hostile image: each level holds descript
 
 Result<void> copy_directory(BorrowedFd from, BorrowedFd to, int depth);
 
-Result<void> copy_bytes(BorrowedFd from, BorrowedFd to, std::size_t size) {
-  while (size > 0) {
-    const ssize_t sent = ::sendfile(to.raw(), from.raw(), nullptr, size);
+Result<void> copy_range(BorrowedFd from, BorrowedFd to, off_t at, off_t end) {
+  if (::lseek(to.raw(), at, SEEK_SET) < 0) {
+    const int err = errno;
+    return sys_error(err, "copy: lseek");
+  }
+  while (at < end) {
+    const ssize_t sent = ::sendfile(to.raw(), from.raw(), &at, static_cast<std::size_t>(end - at));
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0) {
       const int err = errno;
       return sys_error(err, "copy");
     }
     if (sent == 0) break;  // it became shorter meanwhile
-    size -= static_cast<std::size_t>(sent);
+  }
+  return {};
+}
+
+// Holes stay holes: a file that takes nothing in the image takes no memory here.
+Result<void> copy_bytes(BorrowedFd from, BorrowedFd to, off_t size) {
+  for (off_t at = 0; at < size;) {
+    const off_t data = ::lseek(from.raw(), at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) break;
+    const off_t begin = data < 0 ? at : data;  // not every file system knows its holes
+    const off_t hole = data < 0 ? size : ::lseek(from.raw(), begin, SEEK_HOLE);
+    const off_t end = hole <= begin || hole > size ? size : hole;
+    TRY(copy_range(from, to, begin, end));
+    at = end;
+  }
+  if (::ftruncate(to.raw(), size) < 0) {
+    const int err = errno;
+    return sys_error(err, "copy: ftruncate to %lld bytes", static_cast<long long>(size));
   }
   return {};
 }
 
 Result<void> copy_file(BorrowedFd from, BorrowedFd to, const std::string& name,
                        const struct stat& st) {
-  const UniqueFd source = TRY(sys::openat2(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
-                                           RESOLVE_BENEATH | RESOLVE_NO_XDEV));
+  const UniqueFd source =
+      TRY(sys::openat2(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0,
+                       RESOLVE_BENEATH | RESOLVE_NO_XDEV));
   const UniqueFd target =
       TRY(sys::openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-  return copy_bytes(source, target, static_cast<std::size_t>(st.st_size));
+  return copy_bytes(source, target, st.st_size);
 }
 
 Result<void> copy_sub_directory(BorrowedFd from, BorrowedFd to, const std::string& name,

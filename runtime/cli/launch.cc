@@ -308,12 +308,25 @@ Result<hooks::RunnerOptions> hook_options(const ContainerState& state, const Spe
   return options;
 }
 
+namespace {
+
+// Another creation of that name may be what is in the way of this one.
+Result<Draft> read_draft_of_new(const CommandContext& context, const LaunchOptions& options,
+                                const StateRoot& root) {
+  Result<Draft> draft = read_draft(context, options);
+  if (draft.ok()) return draft;
+  const Result<void> is_free = root.check_free(options.id);
+  return is_free.ok() ? std::move(draft) : is_free.error();
+}
+
+}  // namespace
+
 Result<Launched> launch(const CommandContext& context, const LaunchOptions& words) {
   TRY(check_id(words.id));
   const LaunchOptions options = TRY(absolute_paths(words));
   const StateRoot root(state_root(context.options));
   TRY(root.check_free(options.id));
-  Draft draft = TRY(read_draft(context, options));
+  Draft draft = TRY(read_draft_of_new(context, options, root));
   const bool notify = add_notify_socket(root.path() + "/" + options.id, draft);
   Trace::Scope translating(context.trace, "translate");
   const Translation translation = translate(draft.spec, draft.facts, draft.translate);

@@ -1,19 +1,133 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens once, whoever else does the same at that moment; and what is left when a process
-// that stands between the runtime and the container dies. Numbers: tests/CASES.md.
+// Odd callers and crowded hosts; what happens once, whoever else does the same at that moment; and
+// what is left when a process that stands between the runtime and the container dies. Numbers:
+// tests/CASES.md.
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <functional>
 #include <memory>
 
 #include "ctrtool/core/base/strf.h"
+#include "tests/support/console.h"
 #include "tests/support/runtime.h"
 #include "tests/support/tracer.h"
 
 namespace {
 
 using namespace support;
+
+// --- BAD-48 --------------------------------------------------------------------------------------
+
+OCI_TEST(OddCallers, TheirMaskAndPriorityAndNoArguments) {
+  Bundle bundle;
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_BLOCK, &all, &before);
+  const Outcome blocked = run_bundle(bundle);
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  ASSERT_STATUS(blocked, 0);
+  EXPECT_EQ(Report(blocked.out)["status.SigBlk"], "0000000000000000");
+
+  Command nice = runtime_command({"run", "--bundle", bundle.path(), bundle.id()});
+  nice.argv.insert(nice.argv.begin(), {"nice", "-n", "19"});
+  const Outcome low = run(nice);
+  ASSERT_STATUS(low, 0);
+  EXPECT_EQ(Report(low.out)["sched"], "0 priority 0 nice 19");
+
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    char* none[] = {nullptr};
+    ::close(1);
+    ::close(2);
+    ::execve(runtime_path().c_str(), none, none);
+    ::_exit(99);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) != 99) << status;
+}
+
+// --- FLT-31 --------------------------------------------------------------------------------------
+
+OCI_TEST(Mounts, TwoThousandOfTheHost) {
+  Bundle bundle;
+  bundle.args({"/bin/guest", "exit", "0"});
+  ASSERT_STATUS(run_bundle(bundle), 0);
+  constexpr int kMounts = 2000;
+  TempDir places;
+  for (int i = 0; i < kMounts; ++i) {
+    const std::string at = places / std::to_string(i);
+    make_directories(at);
+    ASSERT_EQ(::mount(at.c_str(), at.c_str(), nullptr, MS_BIND, nullptr), 0);
+  }
+  const Outcome among_many = run_bundle(bundle);
+  EXPECT_STATUS(among_many, 0);
+  EXPECT_LT(among_many.cpu_ms, 1000);
+  for (int i = 0; i < kMounts; ++i)
+    EXPECT_EQ(::umount2((places / std::to_string(i)).c_str(), MNT_DETACH), 0);
+}
+
+// --- FLT-33 --------------------------------------------------------------------------------------
+
+OCI_TEST(Terminal, AFloodOfNewSizesLosesNothing) {
+  Bundle bundle;
+  bundle.set("/process/terminal", "true")
+      .shell("stty -opost; i=0; while [ $i -lt 3000 ]; do echo =$i=; i=$((i+1)); done; echo ended");
+  const Pty pty = open_pty(24, 80);
+  Command command = runtime_command({"run", "--bundle", bundle.path(), bundle.id()});
+  command.fds = {{pty.slave.raw(), 0}, {pty.slave.raw(), 1}, {pty.slave.raw(), 2}};
+  Running attached(command);
+  std::string seen;
+  for (int i = 0; i < 300 && !contains(seen, "ended"); ++i) {
+    attached.kill(SIGWINCH);
+    seen += read_until(pty.master, "ended", 5);
+  }
+  seen += contains(seen, "ended") ? "" : read_until(pty.master, "ended", 20000);
+  EXPECT_STATUS(attached.wait(), 0);
+  std::string wanted;
+  for (int i = 0; i < 3000; ++i) wanted += ctr::strf("=%d=\n", i);
+  EXPECT_TRUE(contains(seen, wanted)) << seen.size() << " of " << wanted.size() << " bytes";
+}
+
+// --- FLT-34 --------------------------------------------------------------------------------------
+
+// create takes no signals: it ends as by SIGKILL, its process with it, and what is left goes with
+// one forced delete.
+OCI_TEST(Killed, BySignalsDuringCreate) {
+  unsigned seed = 11;
+  Bundle bundle;
+  bundle.args({"/bin/guest", "hold"});
+  const Snapshot before = take_snapshot();
+  int ended = 0;
+  for (int round = 0; round < 20; ++round) {
+    const int signal = round % 3 == 0 ? SIGTERM : round % 3 == 1 ? SIGINT : SIGHUP;
+    Outcome outcome;
+    {
+      Running creator(runtime_command({"create", "--bundle", bundle.path(), bundle.id()}));
+      ::usleep(static_cast<useconds_t>(::rand_r(&seed)) % 10000);
+      creator.kill(signal);
+      outcome = creator.wait();
+    }
+    EXPECT_TRUE(outcome.status == 0 || outcome.status == 128 + signal) << outcome.status;
+    if (outcome.status != 0) ++ended;
+    const std::string status = state_of(bundle.id(), "/status");
+    if (status != "created") {
+      EXPECT_TRUE(eventually([&] {
+        reap_children();
+        return take_snapshot().processes.size() == before.processes.size();
+      })) << status;
+    }
+    EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+    for (const std::string& line : left_behind(before)) ADD_FAILURE() << line;
+  }
+  EXPECT_GT(ended, 0);
+}
 
 // --- FLT-06 --------------------------------------------------------------------------------------
 

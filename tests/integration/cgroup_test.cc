@@ -692,11 +692,13 @@ NS_TEST(CgroupDevices, AnUpdateOpensAndClosesNothingForAMoment) {
         if (can_open(nodes.full, O_RDONLY)) ::_exit(2);
       }
     });
+    const std::size_t open = support::list_directory("/proc/self/fd").size();
     for (int i = 0; i < 1000; ++i) {
       std::vector<DeviceRule> rules = {kDenyAll, kNullAll};
       if (i % 2 == 0) rules.push_back({true, DeviceKind::Block, 8, {}, ctr::kDeviceRead});
       ASSERT_OK(cgroup.apply(device_rules(rules), CgroupStage::Update));
     }
+    EXPECT_EQ(support::list_directory("/proc/self/fd").size(), open);
     ASSERT_OK(cgroup.kill_all(SIGKILL));
     EXPECT_TRUE(ends_by(pid, SIGKILL)) << "it saw a window";
     ASSERT_OK(cgroup.remove());

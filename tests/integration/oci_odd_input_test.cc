@@ -451,6 +451,76 @@ OCI_TEST(Usage, PlacesThatCannotBe) {
   ::unlink("/tmp/file");
 }
 
+// --- BAD-41 --------------------------------------------------------------------------------------
+
+// exec has its process from a file: it is checked as that of a configuration is.
+OCI_TEST(Exec, ProcessFilesAreCheckedAsConfigurations) {
+  Bundle bundle;
+  ASSERT_STATUS(run_bundle(bundle.args({"/bin/guest", "hold"}), {"--detach"}), 0);
+  const std::string file = "/tmp/process.json";
+  const auto expect_complaint = [&](const std::string& word) {
+    const long begin = now_ms();
+    const Outcome outcome = runtime({"exec", "--process", file, bundle.id()});
+    EXPECT_LT(now_ms() - begin, 5000);
+    EXPECT_STATUS(outcome, 255);
+    EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, word)) << outcome.err;
+  };
+  const std::string good = R"({"cwd":"/","args":["/bin/guest","exit","0"]})";
+  ASSERT_TRUE(write_file(file, good));
+  ASSERT_STATUS(runtime({"exec", "--process", file, bundle.id()}), 0);
+  const std::vector<Bad> cases = {
+      {"/args", "[]", "/args"},
+      {"/args", "[null]", "/args/0"},
+      {"/args", R"(["a\u0000b"])", "byte"},
+      {"/cwd", R"("relative")", "/cwd"},
+      {"/env", R"(["NAME"])", "/env/0"},
+      {"/user", R"({"uid":4294967295})", "/user/uid"},
+      {"/user", R"({"uid":"0"})", "/user/uid"},
+      {"/user", R"({"gid":-1})", "/user/gid"},
+      {"/rlimits", R"([{"type":"RLIMIT_CORE","soft":2,"hard":1}])", "/rlimits/0"},
+      {"/rlimits", R"([{"type":"RLIMIT_NOPE","soft":1,"hard":1}])", "/rlimits/0"},
+      {"/capabilities", R"({"effective":["CAP_KILL"]})", "/capabilities"},
+      {"/oomScoreAdj", "5000", "/oomScoreAdj"},
+      {"/scheduler", R"({"policy":"SCHED_NOPE"})", "/scheduler/policy"},
+      {"/noNewPrivileges", "1", "/noNewPrivileges"},
+  };
+  for (const Bad& one : cases) {
+    SCOPED_TRACE(std::string(one.pointer) + " = " + one.value);
+    ASSERT_TRUE(write_file(file, json_set(good, one.pointer, one.value)));
+    expect_complaint(one.word);
+  }
+  for (const std::string& text : {std::string(), std::string("null"), good + "}", "[" + good + "]",
+                                  std::string(100000, '[')}) {
+    ASSERT_TRUE(write_file(file, text));
+    expect_complaint(file);
+  }
+  ::unlink(file.c_str());
+  expect_complaint(file);
+  ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
+  expect_complaint(file);
+  ::unlink(file.c_str());
+  ASSERT_EQ(::symlink("/dev/zero", file.c_str()), 0);
+  expect_complaint(file);
+  ::unlink(file.c_str());
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+}
+
+// --- SEC-43 --------------------------------------------------------------------------------------
+
+// In the container's mount namespace the caller's descriptors are of another, from which the kernel
+// binds nothing: as with the peers it is an error, and not the file that has that name meanwhile.
+OCI_TEST(Mounts, ASourceThatIsADescriptorOfTheCallerIsRefused) {
+  TempDir data;
+  make_directories(data / "dir");
+  const ctr::UniqueFd dir(::open((data / "dir").c_str(), O_PATH | O_CLOEXEC));
+  ASSERT_EQ(::rename((data / "dir").c_str(), (data / "moved").c_str()), 0);
+  make_directories(data / "dir");
+  const std::string source = ctr::strf("/proc/%d/fd/%d", ::getpid(), dir.raw());
+  Bundle bundle;
+  expect_refused(create_bundle(bundle.bind(source, "/dir", "rbind,ro")), source);
+}
+
 // --- BAD-43 --------------------------------------------------------------------------------------
 
 // One that cannot be read is named, and the others are listed all the same.

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -153,6 +154,14 @@ std::string pidfd_socket(const LaunchOptions& options, const Spec& spec) {
   return given ? options.pidfd_socket : annotated->second;
 }
 
+// An engine may give a container on the host's network the names that the host has.
+bool changes_names(const Spec& spec) {
+  utsname now{};
+  if (::uname(&now) != 0) return true;
+  return (!spec.hostname.empty() && spec.hostname != now.nodename) ||
+         (!spec.domainname.empty() && spec.domainname != now.domainname);
+}
+
 // What is to be set in a namespace must not be set in ours, by whatever path it is joined.
 std::set<NamespaceType> callers_namespaces(const Spec& spec) {
   constexpr std::pair<NamespaceType, const char*> kOwn[] = {
@@ -166,7 +175,9 @@ std::set<NamespaceType> callers_namespaces(const Spec& spec) {
     if (joined == nullptr || joined->path.empty()) continue;
     const Result<struct stat> own = ctr::sys::fstatat(ctr::kCwd, path, 0);
     const Result<struct stat> theirs = ctr::sys::fstatat(ctr::kCwd, joined->path, 0);
-    if (own.ok() && theirs.ok() && own->st_dev == theirs->st_dev && own->st_ino == theirs->st_ino)
+    if (!own.ok() || !theirs.ok() || own->st_dev != theirs->st_dev || own->st_ino != theirs->st_ino)
+      continue;
+    if (type != NamespaceType::Uts || changes_names(spec) || !spec.linux_.sysctl.empty())
       found.insert(type);
   }
   return found;

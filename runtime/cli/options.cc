@@ -156,7 +156,7 @@ class Sorter {
     const auto same = [&](const Read& read) { return read.option == &option; };
     const auto found = std::find_if(out_.used.begin(), out_.used.end(), same);
     Words& values =
-        found != out_.used.end() ? found->values : out_.used.emplace_back(Read{&option}).values;
+        found != out_.used.end() ? found->values : out_.used.emplace_back(Read{&option, {}}).values;
     values.push_back(std::move(text));
   }
 

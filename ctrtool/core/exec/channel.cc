@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+#include <span>
+
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/socket.h"
 
@@ -14,6 +16,10 @@ constexpr std::size_t kMaxMessage = 64U << 10;
 
 }  // namespace
 
+// Not filled with zeros: pages that nobody touches cost nothing.
+Channel::Channel(UniqueFd socket)
+    : socket_(std::move(socket)), buffer_(std::make_unique_for_overwrite<char[]>(kMaxMessage)) {}
+
 Result<void> Channel::send(MessageType type, std::string_view payload,
                            const std::vector<BorrowedFd>& fds) const {
   std::string data(1, static_cast<char>(type));
@@ -22,7 +28,7 @@ Result<void> Channel::send(MessageType type, std::string_view payload,
 }
 
 Result<std::optional<ChannelMessage>> Channel::receive() const {
-  sys::Message message = TRY(sys::receive_message(socket_, kMaxMessage));
+  sys::Message message = TRY(sys::receive_message(socket_, std::span(buffer_.get(), kMaxMessage)));
   if (message.end) return std::optional<ChannelMessage>();
   const auto type = static_cast<std::uint8_t>(message.data.front());
   if (type < static_cast<std::uint8_t>(MessageType::UserMade) ||

@@ -23,6 +23,7 @@
 // and either may be gone.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,10 +60,10 @@ struct ChannelMessage {
 class Channel {
  public:
   Channel() = default;
-  explicit Channel(UniqueFd socket) : socket_(std::move(socket)) {}
+  explicit Channel(UniqueFd socket);
 
   bool open() const { return socket_.valid(); }
-  void close() { socket_.reset(); }
+  void close() { *this = Channel(); }
   BorrowedFd socket() const { return socket_; }
 
   Result<void> send(MessageType type, std::string_view payload = {},
@@ -74,6 +75,9 @@ class Channel {
 
  private:
   UniqueFd socket_;
+  // For what is received. Had when the channel is made: an answer must not be lost for want of
+  // memory.
+  std::unique_ptr<char[]> buffer_;
 };
 
 struct ChannelPair {

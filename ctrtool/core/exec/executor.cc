@@ -220,7 +220,11 @@ Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
       plan.find<MakeCgroup>() != nullptr || plan.find<StartScope>() != nullptr;
   Result<void> walked = or_out_of_memory([&] { return walk(ctx, std::move(channels)); });
   if (!walked.ok()) {
-    Error error = explain_death(last_word(std::move(walked).error(), ctx.channel), ctx);
+    // To explain takes memory as well; what has been made must go all the same.
+    const auto explain = [&]() -> Result<void> {
+      return explain_death(last_word(std::move(walked).error(), ctx.channel), ctx);
+    };
+    Error error = or_out_of_memory(explain).error();
     kill_and_reap(ctx.child, ctx.child_pidfd);
     if (ctx.lender > 0) reap(ctx.lender);
     if (!makes_cgroup) return error;

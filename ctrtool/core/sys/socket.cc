@@ -218,10 +218,14 @@ Result<void> send_message(BorrowedFd socket, std::string_view data,
 }
 
 Result<Message> receive_message(BorrowedFd socket, std::size_t limit, Overlong overlong) {
-  Message message;
   // Not filled with zeros: most messages are short, and pages that nobody touches cost nothing.
   const auto buffer = std::make_unique_for_overwrite<char[]>(limit);
-  iovec part{buffer.get(), limit};
+  return receive_message(socket, std::span(buffer.get(), limit), overlong);
+}
+
+Result<Message> receive_message(BorrowedFd socket, std::span<char> buffer, Overlong overlong) {
+  Message message;
+  iovec part{buffer.data(), buffer.size()};
   constexpr std::size_t kRoom = CMSG_SPACE(sizeof(int) * kMaxFds) + CMSG_SPACE(sizeof(ucred));
   alignas(cmsghdr) std::array<char, kRoom> control;
   msghdr header{};
@@ -255,7 +259,7 @@ Result<Message> receive_message(BorrowedFd socket, std::size_t limit, Overlong o
   if (overlong == Overlong::Fail && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
     return sys_error(EMSGSIZE, "receive a message on %s", show(socket).c_str());
   message.end = got <= 0;
-  if (got > 0) message.data.assign(buffer.get(), static_cast<std::size_t>(got));
+  if (got > 0) message.data.assign(buffer.data(), static_cast<std::size_t>(got));
   return message;
 }
 

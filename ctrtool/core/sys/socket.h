@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,9 @@ struct Message {
 // (EMSGSIZE), or cut without a word.
 enum class Overlong : std::uint8_t { Fail, Cut };
 Result<Message> receive_message(BorrowedFd socket, std::size_t limit,
+                                Overlong overlong = Overlong::Fail);
+// The same, for who has a buffer: its size is the limit.
+Result<Message> receive_message(BorrowedFd socket, std::span<char> buffer,
                                 Overlong overlong = Overlong::Fail);
 Result<void> set_passcred(BorrowedFd socket, bool on);
 

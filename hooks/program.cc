@@ -212,18 +212,24 @@ class Deadline {
   std::optional<Clock::time_point> at_;
 };
 
-// True when the program ended, false when its time is over.
-Result<bool> converse(BorrowedFd pidfd, Feeder& in, Capture& out, Capture& err,
-                      const Deadline& deadline) {
+enum class End : std::uint8_t { OfProgram, OfTime, Interrupted };
+
+Result<End> converse(BorrowedFd pidfd, Feeder& in, Capture& out, Capture& err,
+                     const Deadline& deadline, BorrowedFd interrupted) {
   while (!deadline.passed()) {
-    std::array<pollfd, 4> fds{{{pidfd.raw(), POLLIN, 0}, in.wanted(), out.wanted(), err.wanted()}};
+    std::array<pollfd, 5> fds{{{pidfd.raw(), POLLIN, 0},
+                               in.wanted(),
+                               out.wanted(),
+                               err.wanted(),
+                               {interrupted.raw(), POLLIN, 0}}};
     TRY(sys::poll(fds, deadline.left_ms()));
-    if (fds[0].revents != 0) return true;
+    if (fds[0].revents != 0) return End::OfProgram;
+    if (fds[4].revents != 0) return End::Interrupted;
     if (fds[1].revents != 0) in.step();
     if (fds[2].revents != 0) out.step();
     if (fds[3].revents != 0) err.step();
   }
-  return false;
+  return End::OfTime;
 }
 
 // The container's init is the parent of what a hook leaves behind: it must not start with zombies.
@@ -278,7 +284,8 @@ Result<int> Child::wait() {
 }
 
 Result<Finished> run_program(const Program& program, std::string_view input,
-                             std::optional<int> timeout_s, const Copies& copies) {
+                             std::optional<int> timeout_s, const Copies& copies,
+                             BorrowedFd interrupted) {
   const IgnoreSigpipe guard;
   sys::Pipe in = TRY(sys::pipe());
   sys::Pipe out = TRY(sys::pipe());
@@ -295,9 +302,10 @@ Result<Finished> run_program(const Program& program, std::string_view input,
   Capture said(std::move(out.read), copies.out);
   Capture complained(std::move(err.read), copies.err);
   Finished finished;
-  const bool ended = TRY(converse(child.pidfd(), feeder, said, complained, deadline));
-  finished.timed_out = !ended;
-  if (finished.timed_out) child.kill();
+  const End end = TRY(converse(child.pidfd(), feeder, said, complained, deadline, interrupted));
+  finished.timed_out = end == End::OfTime;
+  finished.interrupted = end == End::Interrupted;
+  if (end != End::OfProgram) child.kill();
   finished.status = TRY(child.wait());
   finished.out = said.finish();
   finished.err = complained.finish();

@@ -63,6 +63,7 @@ class Child {
 struct Finished {
   int status = 0;  // of wait(2)
   bool timed_out = false;
+  bool interrupted = false;
   std::string out;  // the first and the last 4 KiB
   std::string err;
 };
@@ -74,9 +75,11 @@ struct Copies {
 };
 
 // With `input` on its stdin, read or not, and its output captured. Ends when the program ends:
-// whoever inherited its stdout does not hold us. `timeout_s`: SIGKILL to its group after that.
+// whoever inherited its stdout does not hold us. `timeout_s`: SIGKILL to its group after that, or
+// when there is something to read from `interrupted`.
 ctr::Result<Finished> run_program(const Program& program, std::string_view input,
-                                  std::optional<int> timeout_s, const Copies& copies = {});
+                                  std::optional<int> timeout_s, const Copies& copies = {},
+                                  ctr::BorrowedFd interrupted = ctr::kNoFd);
 
 std::vector<std::string> own_environment();
 ctr::Result<void> make_inheritable(const std::vector<ctr::BorrowedFd>& fds);  // kNoFd: skipped

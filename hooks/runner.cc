@@ -18,13 +18,14 @@ using ctr::Result;
 std::string how_it_ended(const Finished& finished, const Hook& hook) {
   if (finished.timed_out)
     return ctr::strf("hook ran past specified timeout of %d.0s", hook.timeout_s.value_or(0));
+  if (finished.interrupted) return "interrupted by a signal";
   if (WIFSIGNALED(finished.status))
     return ctr::strf("killed by signal %d", WTERMSIG(finished.status));
   return ctr::strf("exit status %d", WEXITSTATUS(finished.status));
 }
 
 Result<void> judge(const Finished& finished, const Hook& hook) {
-  if (!finished.timed_out && finished.status == 0) return {};
+  if (!finished.timed_out && !finished.interrupted && finished.status == 0) return {};
   return ctr::make_error(
       Kind::System, "%s, stdout: %s, stderr: %s", how_it_ended(finished, hook).c_str(),
       ctr::escape(ctr::trim(finished.out)).c_str(), ctr::escape(ctr::trim(finished.err)).c_str());
@@ -56,8 +57,11 @@ Result<void> Runner::run_one(const Stage& stage, const Hook& hook, std::size_t i
   if (!inside) program.cwd = options_.bundle;
   program.root = host_root;
   const Copies copies{options_.out_file, options_.err_file};
+  const bool ours_to_end =
+      stage.stage == ctr::HookStage::Prestart || stage.stage == ctr::HookStage::CreateRuntime;
+  const ctr::BorrowedFd interrupted = ours_to_end ? options_.interrupted : ctr::kNoFd;
   const Finished finished =
-      TRY_CTX(run_program(program, state, hook.timeout_s, copies), "%s", name.c_str());
+      TRY_CTX(run_program(program, state, hook.timeout_s, copies, interrupted), "%s", name.c_str());
   TRY_CTX(judge(finished, hook), "%s", name.c_str());
   return {};
 }

@@ -26,6 +26,8 @@ struct RunnerOptions {
   // Open for appending: they get all that the hooks write.
   ctr::UniqueFd out_file = {};
   ctr::UniqueFd err_file = {};
+  // Readable: the caller wants no container any more, and prestart and createRuntime hooks end.
+  ctr::BorrowedFd interrupted = ctr::kNoFd;
 };
 
 class Runner final : public ctr::HookRunner {

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+
+#include "runtime/cli/global.h"
 #include "runtime/cli/launch.h"
+#include "runtime/cli/supervise.h"
 
 namespace oci::cli {
 
@@ -13,7 +17,16 @@ ctr::Result<int> create(const CommandContext& context, const Words& words) {
   };
   if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
   TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
-  Launched launched = TRY(launch(context, options));
+  const SignalGate gate = TRY(SignalGate::close({SIGHUP, SIGINT, SIGTERM}));
+  options.interrupted = gate.fd();
+  ctr::Result<Launched> made = launch(context, options);
+  if (!made.ok()) {
+    const std::optional<int> signal = gate.take();
+    if (!signal.has_value()) return std::move(made).error();
+    report_failure(context.log, "create", made.error());
+    return 128 + *signal;
+  }
+  Launched launched = std::move(made).value();
   const ctr::Trace::Scope scope(context.trace, "let go of the process");
   ctr::Result<void> released = launched.process.release();
   if (!released.ok()) {
@@ -22,6 +35,7 @@ ctr::Result<int> create(const CommandContext& context, const Words& words) {
     return std::move(released).error();
   }
   if (launched.plugins.has_value()) launched.plugins->let_go();
+  while (gate.take().has_value()) continue;  // too late: the container is there
   return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "runtime/cli/launch.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -368,11 +369,13 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   }
 
   hooks::RunnerOptions for_hooks = TRY(hook_options(state, draft.spec));
+  for_hooks.interrupted = options.interrupted;
   hooks::Runner runner(std::move(for_hooks));
   const UniqueFd cache = open_seccomp_cache(root, draft.spec);
   ctr::ExecuteOptions execute{
       .hooks = &runner, .trace = context.trace, .cgroup_layout = &draft.cgroups};
   execute.seccomp_cache = cache;
+  execute.interrupted = options.interrupted;
   execute.process_state = [&](pid_t pid) {
     return seccomp_process_state(state, "created", pid, listener_metadata(draft.spec));
   };
@@ -395,6 +398,8 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   state.init = TRY(identify(prepared->pid()));
   note_cgroup(state, draft);
   TRY(dir.save(state));
+  if (options.interrupted.valid() && TRY(ctr::sys::poll(options.interrupted, POLLIN, 0)))
+    return make_error(Kind::System, "interrupted by a signal");
   if (const ctr::Cgroup* cgroup = prepared->made_cgroup()) cgroup->end_claim();
   if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, prepared->pid()));
   const std::string pidfd_to = pidfd_socket(options, draft.spec);

@@ -27,7 +27,8 @@ struct LaunchOptions {
   bool no_pivot = false;
   bool no_new_keyring = false;
   bool no_subreaper = false;
-  bool detach = true;  // run without -d: false
+  bool detach = true;                        // run without -d: false
+  ctr::BorrowedFd interrupted = ctr::kNoFd;  // readable: the caller wants no container any more
 };
 // The options that both commands have.
 std::vector<Option> launch_options(LaunchOptions& options);

@@ -142,6 +142,27 @@ Result<SignalGate> SignalGate::close() {
   return SignalGate(std::move(fd), before);
 }
 
+Result<SignalGate> SignalGate::close(std::initializer_list<int> signals) {
+  sigset_t chosen;
+  ::sigemptyset(&chosen);
+  const sigset_t before = TRY(sys::sigprocmask(SIG_BLOCK, chosen));
+  for (const int signal : signals) {
+    struct sigaction known {};
+    const bool ignored = ::sigaction(signal, nullptr, &known) == 0 && known.sa_handler == SIG_IGN;
+    if (!ignored && ::sigismember(&before, signal) == 0) ::sigaddset(&chosen, signal);
+  }
+  ctr::UniqueFd fd = TRY(sys::signalfd(chosen));
+  TRY(sys::sigprocmask(SIG_BLOCK, chosen));
+  return SignalGate(std::move(fd), before);
+}
+
+std::optional<int> SignalGate::take() const {
+  signalfd_siginfo info{};
+  const Result<std::size_t> got = sys::read(fd_, &info, sizeof info);
+  if (!got.ok() || *got != sizeof info) return std::nullopt;
+  return static_cast<int>(info.ssi_signo);
+}
+
 SignalGate::SignalGate(SignalGate&& other) noexcept
     : fd_(std::move(other.fd_)), before_(other.before_) {}
 

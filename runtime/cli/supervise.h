@@ -6,6 +6,9 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include <initializer_list>
+#include <optional>
+
 #include "ctrtool/core/base/fd.h"
 #include "ctrtool/core/base/result.h"
 #include "runtime/cli/notify.h"
@@ -18,12 +21,15 @@ namespace oci::cli {
 class SignalGate {
  public:
   static ctr::Result<SignalGate> close();
+  // For these alone, and of them only what would reach us: not what our caller ignores or blocks.
+  static ctr::Result<SignalGate> close(std::initializer_list<int> signals);
   SignalGate(SignalGate&& other) noexcept;
   SignalGate& operator=(SignalGate&&) = delete;
   ~SignalGate() { open(); }
   void open();  // the mask is as it was; what still waits is delivered
 
   ctr::BorrowedFd fd() const { return fd_; }  // a signalfd(2)
+  std::optional<int> take() const;            // the next one that waits
 
  private:
   SignalGate(ctr::UniqueFd fd, const sigset_t& before) : fd_(std::move(fd)), before_(before) {}

@@ -33,6 +33,7 @@ struct Context {
   BorrowedFd target = kNoFd;                          // pidfd of the process to join
   std::function<std::string(pid_t)> process_state{};  // for the seccomp agent
   std::uint64_t ignored_signals = 0;                  // bit n-1: signal n
+  BorrowedFd interrupted = kNoFd;                     // parent: readable: give up. Or none
   bool in_child = false;
   Channel channel;  // to the other half; after the gate, to the starter
 

@@ -210,6 +210,7 @@ Result<Prepared> prepare(const ContainerPlan& plan, ExecuteOptions options) {
   ctx.seccomp_cache = options.seccomp_cache;
   ctx.target = options.target;
   ctx.process_state = std::move(options.process_state);
+  ctx.interrupted = options.interrupted;
   ctx.console_socket = std::move(options.console_socket);
   ctx.gate = std::move(options.gate);
   take_tools_options(options, ctx);

@@ -37,8 +37,9 @@ struct ExecuteOptions {
   BorrowedFd target = kNoFd;         // pidfd of the process whose namespaces are joined
   // What a seccomp agent is told of the process with this pid: the container process state, JSON.
   std::function<std::string(pid_t)> process_state{};
-  UniqueFd console_socket{};  // connected; takes the terminal's master
-  UniqueFd gate{};            // listening, or a pipe's end; for release()
+  BorrowedFd interrupted = kNoFd;  // readable: give up, as after a failure. Or none
+  UniqueFd console_socket{};       // connected; takes the terminal's master
+  UniqueFd gate{};                 // listening, or a pipe's end; for release()
 
   // Of ctrtool's own plans.
   BorrowedFd program = kNoFd;                   // executed, if the plan says so

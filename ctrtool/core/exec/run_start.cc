@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/memfd.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "ctrtool/core/sys/cred.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/mount.h"
+#include "ctrtool/core/sys/process.h"
 #include "ctrtool/core/sys/socket.h"
 #include "ctrtool/core/sys/tty.h"
 
@@ -47,17 +49,25 @@ void take_seccomp(ChannelMessage& message, Context& ctx) {
   ctx.process_state_file = std::move(message.fds[1]);
 }
 
+Result<ChannelMessage> expect_of_child(MessageType type, const Context& ctx) {
+  if (!ctx.interrupted.valid()) return ctx.channel.expect(type);
+  pollfd fds[] = {{ctx.channel.socket().raw(), POLLIN, 0}, {ctx.interrupted.raw(), POLLIN, 0}};
+  while (fds[0].revents == 0 && fds[1].revents == 0) TRY(sys::poll(fds, -1));
+  if (fds[1].revents != 0) return make_error(Kind::System, "interrupted by a signal");
+  return ctx.channel.expect(type);
+}
+
 Result<void> meet_as_parent(Point point, Context& ctx) {
   const auto type = static_cast<MessageType>(point);
   switch (point) {
     case Point::UserMade: {
-      ChannelMessage message = TRY(ctx.channel.expect(type));
+      ChannelMessage message = TRY(expect_of_child(type, ctx));
       if (!message.fds.empty()) ctx.script_socket = std::move(message.fds.front());
       return {};
     }
     case Point::MountsDone:
     case Point::Ready:
-      TRY(ctx.channel.expect(type));
+      TRY(expect_of_child(type, ctx));
       return {};
     case Point::CgroupMade: {
       std::vector<BorrowedFd> fds;

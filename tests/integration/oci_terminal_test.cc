@@ -4,8 +4,10 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "ctrtool/core/base/strf.h"
 #include "tests/support/console.h"
 #include "tests/support/runtime.h"
 
@@ -138,6 +140,58 @@ OCI_TEST(Terminal, NoByteIsLostWhenMuchIsWritten) {
   EXPECT_EQ(std::count(seen.begin(), seen.end(), '0') > 14000, true) << seen.size();
   EXPECT_TRUE(contains(seen, "finished"));
   EXPECT_STATUS(attached.wait(), 0);
+}
+
+// Of the processors, by now.
+double cpu_ms_of(pid_t pid) {
+  clockid_t clock{};
+  timespec used{};
+  EXPECT_EQ(::clock_getcpuclockid(pid, &clock), 0);
+  EXPECT_EQ(::clock_gettime(clock, &used), 0);
+  return static_cast<double>(used.tv_sec) * 1e3 + static_cast<double>(used.tv_nsec) / 1e6;
+}
+
+// The input ends while the program runs. That is for the program to see: the runtime waits without
+// work, and passes on what is still written.
+void expect_to_go_on_without_input(bool terminal, const ctr::UniqueFd& input, ctr::UniqueFd ours) {
+  Bundle bundle;
+  bundle.set("/process/terminal", terminal ? "true" : "false")
+      .shell(std::string(terminal ? "stty -echo -opost; " : "") +
+             "echo ready; read line; echo got:$line; cat; echo without; sleep 1.5;"
+             " seq 20000; exit 5");
+  Command command = runtime_command({"run", "--bundle", bundle.path(), bundle.id()});
+  command.fds = {{input.raw(), 0}};
+  Running attached(command);
+  ASSERT_TRUE(eventually([&] { return contains(attached.out(), "ready"); })) << attached.err();
+  ASSERT_TRUE(type(ours, "one\n"));
+  ASSERT_TRUE(eventually([&] { return contains(attached.out(), "got:one\n"); })) << attached.out();
+  ours.reset();
+  ASSERT_TRUE(eventually([&] { return contains(attached.out(), "without"); })) << attached.out();
+  const double before = cpu_ms_of(attached.pid());
+  EXPECT_FALSE(attached.ended_within(1000));
+  EXPECT_LT(cpu_ms_of(attached.pid()) - before, 10) << "of a second that it had to wait";
+  const Outcome outcome = attached.wait();
+  EXPECT_STATUS(outcome, 5);
+  std::string wanted = "ready\ngot:one\nwithout\n";
+  for (int i = 1; i <= 20000; ++i) wanted += ctr::strf("%d\n", i);
+  EXPECT_EQ(outcome.out.size(), wanted.size()) << outcome.out.substr(0, 200);
+  EXPECT_TRUE(outcome.out == wanted);
+}
+
+void expect_to_go_on_without_a_pipe(bool terminal) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  ctr::UniqueFd input(ends[0]);
+  expect_to_go_on_without_input(terminal, input, ctr::UniqueFd(ends[1]));
+}
+
+OCI_TEST(Terminal, InputThatEndsMidwayEndsNothingElse) { expect_to_go_on_without_a_pipe(true); }
+
+OCI_TEST(Terminal, InputThatEndsMidwayWithoutOne) { expect_to_go_on_without_a_pipe(false); }
+
+OCI_TEST(Terminal, OursThatHangsUpMidwayEndsNothingElse) {
+  Pty pty = open_pty(24, 80);
+  expect_to_go_on_without_input(true, pty.slave, std::move(pty.master));
 }
 
 }  // namespace

@@ -73,6 +73,79 @@ OCI_TEST(Mounts, TwoThousandOfTheHost) {
     EXPECT_EQ(::umount2((places / std::to_string(i)).c_str(), MNT_DETACH), 0);
 }
 
+// Many control groups of others beside the container's, in one hierarchy.
+class ControlGroups {
+ public:
+  ControlGroups(const std::string& parent, int count) : parent_(place() + parent) {
+    EXPECT_EQ(::mkdir(parent_.c_str(), 0755), 0) << parent_;
+    for (; made_ < count && ::mkdir(path(made_).c_str(), 0755) == 0; ++made_) {
+    }
+    EXPECT_EQ(made_, count);
+  }
+  ControlGroups(const ControlGroups&) = delete;
+  ControlGroups& operator=(const ControlGroups&) = delete;
+  ~ControlGroups() {
+    while (made_ > 0) EXPECT_EQ(::rmdir(path(--made_).c_str()), 0);
+    EXPECT_EQ(::rmdir(parent_.c_str()), 0);
+  }
+
+ private:
+  std::string path(int number) const { return ctr::strf("%s/%d", parent_.c_str(), number); }
+  static std::string place() {
+    for (const Hierarchy& hierarchy : cgroup_hierarchies())
+      if (hierarchy.controllers.empty()) return hierarchy.mount;
+    return cgroup_dir("pids", "");
+  }
+
+  std::string parent_;
+  int made_ = 0;
+};
+
+struct Cost {
+  double cpu_ms;
+  std::size_t calls;
+};
+
+Cost cost_of_run(const Bundle& bundle) {
+  Cost cost{1e9, 0};
+  for (int i = 0; i < 3; ++i) {  // the least: others use the machine as well
+    const Outcome outcome = run_bundle(bundle);
+    EXPECT_STATUS(outcome, 0);
+    cost.cpu_ms = std::min(cost.cpu_ms, outcome.cpu_ms);
+  }
+  const Command command = runtime_command({"run", "--bundle", bundle.path(), bundle.id()});
+  const Traced traced = trace(command, "/bin/guest", [](const Call&) { return Fault{}; });
+  EXPECT_STATUS(traced.outcome, 0);
+  cost.calls = traced.calls.size();
+  return cost;
+}
+
+OCI_TEST(Crowd, FourThousandMountsAndTwoThousandControlGroups) {
+  if (const std::string why = why_no_tracing(); !why.empty()) GTEST_SKIP() << why;
+  const std::string parent = "/" + test_tag() + "-crowd";
+  Bundle bundle;
+  bundle.args({"/bin/guest", "exit", "0"})
+      .set("/linux/cgroupsPath", json_string(parent + bundle.cgroup()));
+  const Cost alone = cost_of_run(bundle);
+  constexpr int kMounts = 4000;
+  TempDir places;
+  for (int i = 0; i < kMounts; ++i) {
+    const std::string at = places / std::to_string(i);
+    make_directories(at);
+    ASSERT_EQ(::mount(at.c_str(), at.c_str(), nullptr, MS_BIND, nullptr), 0);
+  }
+  {
+    const ControlGroups others(parent, 2000);
+    const Cost crowded = cost_of_run(bundle);
+    // Of calls only those that read /proc/self/mountinfo further; of time the kernel's copy of it
+    // all.
+    EXPECT_LT(crowded.calls, alone.calls + 60);
+    EXPECT_LT(crowded.cpu_ms, alone.cpu_ms + 200);
+  }
+  for (int i = 0; i < kMounts; ++i)
+    EXPECT_EQ(::umount2((places / std::to_string(i)).c_str(), MNT_DETACH), 0);
+}
+
 // --- FLT-33 --------------------------------------------------------------------------------------
 
 OCI_TEST(Terminal, AFloodOfNewSizesLosesNothing) {

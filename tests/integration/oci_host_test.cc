@@ -321,4 +321,63 @@ OCI_TEST(CgroupDevices, ThereIsOneProgramAndNoneInTheEnd) {
   }
 }
 
+// --- SEC-40 --------------------------------------------------------------------------------------
+
+// In MiB, of /proc/meminfo.
+long meminfo(const char* key) {
+  for (const std::string& line : lines_of(read_file("/proc/meminfo")))
+    if (line.starts_with(std::string(key) + ":"))
+      return ::atol(line.c_str() + line.find_first_of("0123456789")) / 1024;
+  ADD_FAILURE() << "no " << key;
+  return 0;
+}
+
+struct HostMemory {
+  long shmem = meminfo("Shmem");
+  long slab = meminfo("SUnreclaim");
+  long available = meminfo("MemAvailable");
+};
+
+// Whether the host had less of it for as long as the container was there, and no longer.
+bool host_memory_comes_back() {
+  constexpr long kShared = 96 + 32;  // /dev/shm and a segment of System V
+  constexpr long kMessages = 24;
+  Bundle bundle;
+  bundle.set("/mounts/3/options", R"(["nosuid","noexec","nodev","mode=1777","size=96m"])")
+      .shell("dd if=/dev/zero of=/dev/shm/fill bs=1M 2>/dev/null; exec /bin/guest queues");
+  const HostMemory before;
+  EXPECT_STATUS(run_bundle(bundle, {"--detach"}), 0);
+  const bool filled = eventually(
+      [&] {
+        return HostMemory().shmem >= before.shmem + kShared * 9 / 10 &&
+               HostMemory().slab >= before.slab + kMessages * 9 / 10;
+      },
+      5000);
+  const HostMemory full;
+  EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+  const bool back = eventually(
+      [&] {
+        reap_children();
+        const HostMemory now;
+        return now.shmem <= full.shmem - kShared * 8 / 10 &&
+               now.slab <= full.slab - kMessages * 7 / 10 &&
+               now.available >= full.available + kShared * 8 / 10;
+      },
+      5000);
+  const HostMemory after;
+  if (!filled || !back)
+    ::printf(
+        "MiB before, full, after: Shmem %ld %ld %ld, SUnreclaim %ld %ld %ld,"
+        " MemAvailable %ld %ld %ld\n",
+        before.shmem, full.shmem, after.shmem, before.slab, full.slab, after.slab, before.available,
+        full.available, after.available);
+  return filled && back;
+}
+
+OCI_TEST(Exhaustion, TheHostHasItsMemoryBackWhenTheContainerIsDeleted) {
+  bool once = false;
+  for (int i = 0; i < 4 && !once; ++i) once = host_memory_comes_back();  // others use it as well
+  EXPECT_TRUE(once);
+}
+
 }  // namespace

@@ -23,6 +23,7 @@
 #include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
+#include <mqueue.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -30,10 +31,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/msg.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -617,6 +620,36 @@ int notify(int count, char** texts) {
   return 0;
 }
 
+// Memory of the ipc namespace, which no process has in its limits.
+int fill_queues() {
+  constexpr size_t kSegment = 32U << 20;
+  const int segment = shmget(IPC_PRIVATE, kSegment, IPC_CREAT | 0600);
+  void* const memory = segment < 0 ? nullptr : shmat(segment, nullptr, 0);
+  if (memory != nullptr && memory != reinterpret_cast<void*>(-1)) memset(memory, 1, kSegment);
+  static struct {
+    long type = 1;
+    char text[4000];
+  } message;
+  size_t system_v = 0;
+  for (int i = 0; i < 4096; ++i) {
+    const int queue = msgget(IPC_PRIVATE, IPC_CREAT | 0600);
+    while (queue >= 0 && msgsnd(queue, &message, sizeof message.text, IPC_NOWAIT) == 0)
+      system_v += sizeof message.text;
+  }
+  size_t posix = 0;
+  for (int i = 0; i < 200; ++i) {
+    char name[32];
+    snprintf(name, sizeof name, "/queue-%d", i);
+    const mqd_t queue = mq_open(name, O_CREAT | O_RDWR | O_NONBLOCK, 0600, nullptr);
+    if (queue < 0) break;
+    while (mq_send(queue, message.text, sizeof message.text, 0) == 0) posix += sizeof message.text;
+    mq_close(queue);
+  }
+  printf("system_v %zu\nposix %zu\n", system_v, posix);
+  fflush(stdout);
+  return hold(60);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -638,6 +671,7 @@ int main(int argc, char** argv) {
   if (strcmp(what, "writable") == 0) return writable(argc - 2, argv + 2);
   if (strcmp(what, "without") == 0 && argc > 4) return without(argv + 2);
   if (strcmp(what, "unknown") == 0 && argc > 7) return unknown(argv + 2);
+  if (strcmp(what, "queues") == 0) return fill_queues();
   if (strcmp(what, "notify") == 0) return notify(argc - 2, argv + 2);
   fprintf(stderr, "guest: unknown word %s\n", what);
   return 2;

@@ -52,8 +52,7 @@ bool has_cgroup(const ContainerState& state) { return !state.cgroup.record.path.
 
 // A process frozen by v1 does not even die of SIGKILL.
 Result<void> thaw_v1(const ContainerState& state) {
-  constexpr std::string_view kFile = "/freezer.state";
-  if (!state.cgroup.freezer.ends_with(kFile)) return {};
+  if (!state.cgroup.freezer.ends_with(kFreezerV1)) return {};
   const Result<std::string> text = ctr::sys::read_file_at(ctr::kCwd, state.cgroup.freezer, 64);
   if (!text.ok() || *text == "THAWED\n") return {};
   const ctr::Cgroup cgroup = TRY(open_cgroup(state));
@@ -69,10 +68,9 @@ Result<void> stop_scope(const ContainerState& state) {
 }
 
 // Another container may have got the unit that this one was about to ask for.
-Result<bool> unit_is_anothers(const ContainerState& state) {
+bool unit_is_anothers(const ContainerState& state, const ctr::CgroupLayout& layout) {
   const ctr::CgroupRecord record = cgroup_record(state);
   if (state.cgroup.scope.empty() || record.owner.empty()) return false;
-  const ctr::CgroupLayout layout = TRY(ctr::discover_cgroups());
   return ctr::cgroup_is_anothers(layout, ctr::unit_cgroup(record.path, state.cgroup.scope),
                                  record.owner);
 }
@@ -83,7 +81,7 @@ Result<bool> unit_is_anothers(const ContainerState& state) {
 // of systemd cannot have one name at once.)
 Result<bool> cgroup_has_become_anothers(const ContainerState& state,
                                         const ctr::CgroupLayout& layout) {
-  if (state.init.pid == 0) return unit_is_anothers(state);
+  if (state.init.pid == 0) return unit_is_anothers(state, layout);
   const bool made_anew = TRY(ctr::cgroup_was_made_anew(layout, state.cgroup.record));
   if (made_anew || !state.own_pid_namespace || !state.cgroup.scope.empty()) return made_anew;
   if (!ctr::cgroup_mark_is_gone(layout, state.cgroup.record)) return false;

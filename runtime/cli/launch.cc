@@ -184,6 +184,15 @@ std::set<NamespaceType> callers_namespaces(const Spec& spec) {
   return found;
 }
 
+// Another creation of that name may be what is in the way of this one.
+Result<Draft> read_draft_of_new(const CommandContext& context, const LaunchOptions& options,
+                                const StateRoot& root) {
+  Result<Draft> draft = read_draft(context, options);
+  if (draft.ok()) return draft;
+  const Result<void> is_free = root.check_free(options.id);
+  return is_free.ok() ? std::move(draft) : is_free.error();
+}
+
 Result<void> check_root(const std::string& rootfs) {
   const struct stat st = TRY_CTX(ctr::sys::fstatat(ctr::kCwd, rootfs, 0), "/root/path");
   if (!S_ISDIR(st.st_mode))
@@ -319,19 +328,6 @@ Result<hooks::RunnerOptions> hook_options(const ContainerState& state, const Spe
   TRY(open_hook_files(state, options));
   return options;
 }
-
-namespace {
-
-// Another creation of that name may be what is in the way of this one.
-Result<Draft> read_draft_of_new(const CommandContext& context, const LaunchOptions& options,
-                                const StateRoot& root) {
-  Result<Draft> draft = read_draft(context, options);
-  if (draft.ok()) return draft;
-  const Result<void> is_free = root.check_free(options.id);
-  return is_free.ok() ? std::move(draft) : is_free.error();
-}
-
-}  // namespace
 
 Result<Launched> launch(const CommandContext& context, const LaunchOptions& words) {
   TRY(check_id(words.id));

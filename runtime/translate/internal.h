@@ -55,7 +55,7 @@ bool may_map_mounts(const Work& work);  // mount_setattr(2), MOUNT_ATTR_IDMAP
 void add_clone_and_namespaces(Work& work, const MountPlan& mounts);  // namespaces.cc
 bool appears_late(const Work& work);
 void add_enter_opened_pid(Work& work);  // what the child clones from now on is born there
-// What only the caller may do for a process in a user namespace of its own.
+// What the child may not do any more in a user namespace, for the process of `at`.
 void add_oom_score(Work& work, const Process& process, const Pointer& at,
                    ctr::Actor who = ctr::Actor::Parent);
 void add_raised_limits(Work& work, const Process& process, const Pointer& at);

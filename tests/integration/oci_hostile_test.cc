@@ -18,33 +18,9 @@ namespace {
 
 using namespace support;
 
-// A place on the host that links of the image point to.
-class Host {
- public:
-  Host() {
-    make_sentinel(dir_.path());
-    before_ = fingerprint(dir_.path());
-  }
-  ~Host() { EXPECT_EQ(fingerprint(dir_.path()), before_); }
-  Host(const Host&) = delete;
-  Host& operator=(const Host&) = delete;
-  const std::string& path() const { return dir_.path(); }
-
- private:
-  TempDir dir_;
-  std::string before_;
-};
-
 void put_link(const Bundle& bundle, const std::string& at, const std::string& target) {
   remove_tree(bundle.in_rootfs(at));
   EXPECT_EQ(::symlink(target.c_str(), bundle.in_rootfs(at).c_str()), 0);
-}
-
-void expect_ran_or_one_line(const Outcome& outcome) {
-  EXPECT_LT(outcome.status, 256) << "it hangs";
-  if (outcome.status != 0) {
-    EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
-  }
 }
 
 // SEC-02: at the moment of chdir no descriptor of the host is left for /proc/self/fd to name.

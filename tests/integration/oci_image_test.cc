@@ -18,30 +18,6 @@ namespace {
 
 using namespace support;
 
-void expect_ran_or_one_line(const Outcome& outcome) {
-  EXPECT_LT(outcome.status, 256) << "it hangs";
-  if (outcome.status != 0) {
-    EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
-  }
-}
-
-// A place on the host that must stay as it is.
-class Host {
- public:
-  Host() {
-    make_sentinel(dir_.path());
-    before_ = fingerprint(dir_.path());
-  }
-  ~Host() { EXPECT_EQ(fingerprint(dir_.path()), before_); }
-  Host(const Host&) = delete;
-  Host& operator=(const Host&) = delete;
-  const std::string& path() const { return dir_.path(); }
-
- private:
-  TempDir dir_;
-  std::string before_;
-};
-
 // Makes something at a place of the image: $F in a shell's line.
 void put(const Bundle& bundle, const std::string& at, const std::string& maker) {
   remove_tree(bundle.in_rootfs(at));

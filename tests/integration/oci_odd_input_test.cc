@@ -23,13 +23,6 @@ long now_ms() {
   return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void expect_ran_or_one_line(const Outcome& outcome) {
-  EXPECT_LT(outcome.status, 256) << "it hangs";
-  if (outcome.status != 0) {
-    EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
-  }
-}
-
 void expect_refused(const Outcome& outcome, const std::string& word) {
   EXPECT_STATUS(outcome, 1);
   EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;

@@ -10,10 +10,11 @@
 //   guest swap ONE OTHER    exchanges the two files again and again, until SIGTERM
 //   guest writable DIR...   opens every file below for writing, writes nothing, tells which it may
 //   guest without LOW HIGH PROGRAM WORD...   where system calls LOW to HIGH do not exist
-//   guest unknown CALL ARGUMENT MASK VALUE ERRNO PROGRAM WORD...   where CALL answers ERRNO if
-//   those
-//       bits of that argument (from 0) are VALUE
+//   guest unknown CALL ARGUMENT MASK VALUE ERRNO PROGRAM WORD...
+//                           where CALL answers ERRNO if those bits of that argument (from 0) are
+//                           VALUE
 //   guest type TEXT         puts it into the input of its terminal, for whoever reads there next
+//   guest queues            fills message queues and shared memory, tells how much, and holds
 //   guest notify TEXT...    one datagram each to $NOTIFY_SOCKET; then ends, or holds after "hold"
 #include <dirent.h>
 #include <errno.h>
@@ -83,20 +84,10 @@ void copy_file(const char* key, const char* path) {
 
 // The lines of /proc/self/status that matter, as "status.NAME VALUE".
 void show_status() {
-  static const char* const kWanted[] = {"CapInh",
-                                        "CapPrm",
-                                        "CapEff",
-                                        "CapBnd",
-                                        "CapAmb",
-                                        "NoNewPrivs",
-                                        "Seccomp",
-                                        "Seccomp_filters",
-                                        "SigBlk",
-                                        "SigIgn",
-                                        "Umask",
-                                        "Cpus_allowed_list",
-                                        "THP_enabled",
-                                        "NSpid"};
+  static const char* const kWanted[] = {"CapInh",      "CapPrm",     "CapEff",  "CapBnd",
+                                        "CapAmb",      "NoNewPrivs", "Seccomp", "Seccomp_filters",
+                                        "SigBlk",      "SigIgn",     "Umask",   "Cpus_allowed_list",
+                                        "THP_enabled", "NSpid"};
   FILE* file = fopen("/proc/self/status", "re");
   char line[4096];
   while (file != nullptr && fgets(line, sizeof line, file) != nullptr) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/support/bundle.h"
+#include "tests/support/files.h"
 #include "tests/support/json.h"
 #include "tests/support/ns_test.h"
 #include "tests/support/oracle.h"
@@ -41,6 +42,30 @@ testing::AssertionResult ended_with(const char* command, const char* wanted_text
 // A test of the runtime as a program: in a sandbox, and at the end nothing may be left behind.
 // Needs real root (the host's control groups) unless the options ask for a user namespace.
 void run_oci_test(const SandboxOptions& options, const std::function<void()>& body);
+
+// A place on the host that must stay as it is, whatever links of an image point to it.
+class Host {
+ public:
+  Host() {
+    make_sentinel(dir_.path());
+    before_ = fingerprint(dir_.path());
+  }
+  ~Host() { EXPECT_EQ(fingerprint(dir_.path()), before_); }
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  const std::string& path() const { return dir_.path(); }
+
+ private:
+  TempDir dir_;
+  std::string before_;
+};
+
+inline void expect_ran_or_one_line(const Outcome& outcome) {
+  EXPECT_LT(outcome.status, 256) << "it hangs";
+  if (outcome.status != 0) {
+    EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+  }
+}
 
 }  // namespace support
 

@@ -11,6 +11,7 @@ bool maps_only(const std::vector<IdMapping>& maps, std::uint32_t id) {
 }  // namespace
 
 bool setgroups_denied(const Work& work) {
+  if (work.facts.setgroups_denied) return true;
   return !work.facts.privileged() && work.new_namespace(NamespaceType::User) &&
          maps_only(work.spec.linux_.uidMappings, work.facts.euid) &&
          maps_only(work.spec.linux_.gidMappings, work.facts.egid);

@@ -66,7 +66,8 @@ std::string delegated_cgroup(const Work& work);  // its name; empty: there is no
 Pointer annotation_at(const char* name);
 // systemd.cc, instead of MakeCgroup.
 void add_scope(Work& work, const ctr::CgroupResources& limits);
-// One's own ID can be mapped by oneself, if setgroups is given up (user_namespaces(7)).
+// user_namespaces(7): one's own ID can be mapped by oneself, if setgroups is given up; and what a user
+// namespace has given up stays so in those below it.
 bool setgroups_denied(const Work& work);
 // Who makes what is made in the root: 0, or the first ID of a user namespace without 0.
 ctr::BecomeRoot inner_root(const Work& work);  // translate.cc

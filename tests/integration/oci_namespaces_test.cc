@@ -511,6 +511,30 @@ OCI_TEST(UserNamespace, UnmappedUserIsRefused) {
   EXPECT_STATUS(create_bundle(bundle), 1);
 }
 
+// Whoever made one without privilege (unshare --map-root-user) has given setgroups up in it, and in
+// all those below it.
+OCI_TEST(UserNamespace, MadeByACallerWhoMayNotSetGroups) {
+  for (const bool below : {false, true}) {
+    SCOPED_TRACE(below);
+    Bundle bundle;
+    bundle.remove("/mounts/2").remove("/linux/resources");
+    if (below) {
+      bundle.set("/linux/namespaces/-", R"({"type":"user"})")
+          .set("/linux/uidMappings", R"([{"containerID":0,"hostID":0,"size":1}])")
+          .set("/linux/gidMappings", R"([{"containerID":0,"hostID":0,"size":1}])");
+    }
+    Command command = runtime_command({"run", "--bundle", bundle.path(), bundle.id()});
+    const std::vector<std::string> outer = {"unshare", "--map-root-user", "--mount"};
+    command.argv.insert(command.argv.begin(), outer.begin(), outer.end());
+    const Outcome outcome = run(command);
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    const Report report(outcome.out);
+    EXPECT_EQ(report["setgroups"], "deny");
+    EXPECT_EQ(report["groups"], "");
+    EXPECT_EQ(report["uid"], "0 0 0");
+  }
+}
+
 OCI_TEST(UserNamespace, JoinedByPath) {
   Bundle first;
   first.map_ids(100000, 65536).args({"/bin/guest", "hold"});

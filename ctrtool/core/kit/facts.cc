@@ -54,6 +54,8 @@ Result<HostFacts> read_host_facts() {
   facts.last_cap = TRY(kernel_last_cap());
   const std::string uid_map = TRY(sys::read_file_at(kCwd, "/proc/self/uid_map"));
   facts.initial_user_namespace = maps_everything(uid_map);
+  if (!facts.initial_user_namespace)
+    facts.setgroups_denied = TRY(sys::read_file_at(kCwd, "/proc/self/setgroups")) == "deny\n";
   facts.apparmor = apparmor_is_enabled();
   facts.selinux = selinux_is_enabled();
   utsname kernel{};

@@ -16,6 +16,7 @@ struct HostFacts {
   CapSet effective{};
   int last_cap = kLastNamedCap;
   bool initial_user_namespace = true;
+  bool setgroups_denied = false;  // in our user namespace, and so in those made below it
   bool apparmor = false;  // enabled: it confines programs here
   bool selinux = false;   // enabled, permissive or not
   unsigned kernel_major = 0;

@@ -49,6 +49,37 @@ t_unknown_profile_is_refused() {
   says octest-unknown '`/proc/self/attr/exec`'
   expect 1 "$OCICTR" state unknown
 }
+# SEC-07: mounts over the file that the label is written to are not written through.
+t_label_under_a_hostile_proc() {
+  load
+  mkdir -p "$work/attr"
+  for file in exec current apparmor; do echo unconfined >"$work/attr/$file"; done
+  n=0
+  for mount in '{destination: "/proc/self/attr", type: "tmpfs", source: "tmpfs"}' \
+    '{destination: "/proc/thread-self/attr", type: "tmpfs", source: "tmpfs"}' \
+    "{destination: \"/proc/self/attr\", type: \"bind\", source: \"$work/attr\", options: [\"bind\"]}" \
+    "{destination: \"/proc/self/attr/exec\", type: \"bind\", source: \"$work/attr/exec\", options: [\"bind\"]}" \
+    '{destination: "/proc/self/attr/exec", type: "bind", source: "/proc/self/sched", options: ["bind"]}' \
+    '{destination: "/proc/1/attr", type: "tmpfs", source: "tmpfs"}' \
+    '{destination: "/proc", type: "tmpfs", source: "tmpfs"}' \
+    '{destination: "/proc", type: "bind", source: "/proc", options: ["rbind"]}'; do
+    n=$((n + 1))
+    bundle "$work/b" ".process.apparmorProfile = \"octest\" | .mounts += [$mount]" sleep 100
+    if "$OCICTR" run -d -b "$work/b" "covered$n" >"$work/said" 2>&1; then
+      expect 0 cat "/proc/$("$OCICTR" state "covered$n" | jq .pid)/attr/current"
+      is "octest (enforce)"
+      expect 0 "$OCICTR" delete -f "covered$n"
+    else
+      expect 0 cat "$work/said"
+      [ "$(printf '%s\n' "$out" | wc -l)" = 1 ] || fail "more than one line"
+      printf 'refused: %s\n' "$mount"
+    fi
+  done
+  expect 0 cat "$work/attr/exec" "$work/attr/current" "$work/attr/apparmor"
+  is "unconfined
+unconfined
+unconfined"
+}
 t_with_no_new_privileges_and_seccomp() {
   load
   confined octest cat /proc/self/attr/current

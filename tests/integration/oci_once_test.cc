@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -351,8 +352,9 @@ OCI_TEST(KillSweep, HelpersInAJoinedUserNamespace) {
   EXPECT_GE(calls.back().process, 2U) << "nobody was between";
   const bool all = ::getenv("OCICTR_TEST_LONG") != nullptr;
   const std::size_t step = all ? 1 : calls.size() / 24;
-  for (std::size_t i = 0; i < calls.size(); i += step) {
+  for (std::size_t i = 0; i < calls.size(); ++i) {
     const Call& point = calls[i];
+    if (i % step != 0 && point.call != SYS_sendmsg) continue;  // where others wait for a word
     SCOPED_TRACE(ctr::strf("process %u, call %u (%s)", point.process, point.index,
                            name_of_call(point.call).c_str()));
     const Traced traced = create([&](const Call& call) {

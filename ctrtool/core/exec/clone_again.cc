@@ -43,16 +43,17 @@ Result<void> run(const CloneAgain&, Context& ctx) {
   sys::Pipe told = TRY(sys::pipe());
   sys::Cloned again = TRY(clone_for_parent());
   if (again.pid == 0) {
-    // What we say must not overtake the message below; its sender's end is its word.
+    // What we say must not overtake the message below. Was its sender killed before, then nobody
+    // knows of us.
     told.write.reset();
-    char nothing = 0;
-    TRY(sys::read(told.read, &nothing, 1));
+    char word = 0;
+    if (TRY(sys::read(told.read, &word, 1)) == 0) child_exit(1);
     return guard_against_orphaning(ctx);
   }
   // The number is ours, from our own pid namespace, which is the parent's.
   const std::string pid = strf("%d", again.pid);
   const Result<void> sent = ctx.channel.send(MessageType::Again, pid, {again.pidfd.borrow()});
-  ::_exit(sent.ok() ? 0 : 1);
+  child_exit(sent.ok() && sys::write_all(told.write, "+").ok() ? 0 : 1);
 }
 
 // The successor has the heap and all of the stack below for itself while we wait in clone(2). Our

@@ -188,6 +188,29 @@ OCI_TEST(KillSweep, ChildOfCreate) { kill_the_child_at_every_call(kCreate); }
 OCI_TEST(KillSweep, ChildOfExec) { kill_the_child_at_every_call(kExec); }
 OCI_TEST(KillSweep, ChildOfRun) { kill_the_child_at_every_call(kRun); }
 
+// --- hold sweep ----------------------------------------------------------------------------------
+
+// Whoever is slower than all others, at whatever moment: it is the same in the end.
+void hold_at_every_call(const Scene& scene) {
+  if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
+  Sweep sweep(scene);
+  for (const Call& point : sweep.points(8)) {
+    SCOPED_TRACE(place_of(scene, point));
+    const Traced traced = sweep.round_with(point, {.kind = Fault::kHold});
+    EXPECT_EQ(traced.outcome.status, 0) << traced.outcome.err;
+    EXPECT_EQ(traced.outcome.err, "");
+    sweep.delete_container();
+    if (testing::Test::HasFailure()) return;
+  }
+  sweep.report("hold sweep");
+}
+
+OCI_TEST(HoldSweep, Create) { hold_at_every_call(kCreate); }
+OCI_TEST(HoldSweep, Run) { hold_at_every_call(kRun); }
+OCI_TEST(HoldSweep, Start) { hold_at_every_call(kStart); }
+OCI_TEST(HoldSweep, Exec) { hold_at_every_call(kExec); }
+OCI_TEST(HoldSweep, Delete) { hold_at_every_call(kDelete); }
+
 // --- error sweep ---------------------------------------------------------------------------------
 
 // What the manual pages say that a call may answer on a machine in trouble. EINTR is among them

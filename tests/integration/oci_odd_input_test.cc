@@ -260,10 +260,10 @@ OCI_TEST(Cgroup, APathForSystemdIsAName) {
 
 // A filter that leaves nothing to be done ends the program, or is told; nobody waits for ever.
 OCI_TEST(Seccomp, AFilterOfNothingEndsInTime) {
-  for (const char* action : {"SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
-                             "SCMP_ACT_TRAP",
+  for (const char* action :
+       {"SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_TRAP",
 #ifndef OCICTR_SANITIZED  // they wait for ever when even exit_group fails
-                             "SCMP_ACT_ERRNO"
+        "SCMP_ACT_ERRNO"
 #endif
        }) {
     for (const char* privileges : {"true", "false"}) {

@@ -164,8 +164,8 @@ OCI_TEST(KillSweep, Kill) { kill_the_runtime_at_every_call(kKill); }
 OCI_TEST(KillSweep, Update) { kill_the_runtime_at_every_call(kUpdate); }
 OCI_TEST(KillSweep, Pause) { kill_the_runtime_at_every_call(kPause); }
 
-// At most one line, and a failed create leaves nothing, not even for `delete`. What `exec` has made is
-// its program as soon as it is there: its end is the status.
+// At most one line, and a failed create leaves nothing, not even for `delete`. What `exec` has made
+// is its program as soon as it is there: its end is the status.
 void kill_the_child_at_every_call(const Scene& scene) {
   if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
   Sweep sweep(scene);

@@ -79,7 +79,8 @@ Result<Status> container_status(const ContainerDir& dir, const ContainerState& s
   if (!stat.has_value()) return Status::Stopped;
   // A frozen one cannot be started either.
   const Status status = TRY(running_or_paused(state, *stat));
-  if (status != Status::Running) return status;
+  // Init waits at the gate as a fork of ours: as another program it has gone through.
+  if (status != Status::Running || !stat->fork_no_exec) return status;
   const bool waits = TRY(waits_at_gate(dir));
   return waits ? Status::Created : Status::Running;
 }

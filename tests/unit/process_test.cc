@@ -38,10 +38,12 @@ TEST(ProcStat, ANameMayBeAnything) {
   }
 }
 
-TEST(ProcStat, KnowsTwoFlags) {
+TEST(ProcStat, KnowsThreeFlags) {
   EXPECT_TRUE(parse_proc_stat(line("a", 'S', 0x4, 0))->exiting);
   EXPECT_FALSE(parse_proc_stat(line("a", 'S', 0x40000000, 0))->exiting);
   EXPECT_TRUE(parse_proc_stat(line("a", 'S', 0x40400000, 0))->freezer_skip);
+  EXPECT_TRUE(parse_proc_stat(line("a", 'S', 0x400140, 0))->fork_no_exec);
+  EXPECT_FALSE(parse_proc_stat(line("a", 'S', 0x400100, 0))->fork_no_exec);
 }
 
 TEST(ProcStat, OnlyAZombieHasAStatus) {

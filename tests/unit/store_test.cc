@@ -219,15 +219,31 @@ TEST_F(Store, AZombieHasStopped) {
 TEST_F(Store, CreatedWhileInitListensAtTheGate) {
   const ContainerDir dir = make("web");
   ContainerState state = state_of("web");
-  state.init = identify(::getpid()).value();
+  ctr::sys::Cloned init = ctr::sys::clone3(0, ctr::kNoFd).value();
+  if (init.pid == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  state.init = identify(init.pid).value();
   {
     const ctr::UniqueFd gate = ctr::make_gate(dir.gate_path()).value();
     EXPECT_EQ(status_of(dir, state), Status::Created);
   }
   // The file alone is what a starter leaves that was killed at the wrong moment.
   EXPECT_EQ(status_of(dir, state), Status::Running);
+  ASSERT_TRUE(ctr::sys::pidfd_send_signal(init.pidfd, SIGKILL).ok());
+  ASSERT_TRUE(ctr::sys::waitpid(init.pid, 0).ok());
   state.init = {};
   EXPECT_EQ(status_of(dir, state), Status::Creating);
+}
+
+// Init listens with what it inherited when it was forked: another program is past the gate.
+TEST_F(Store, AProgramThatWasExecutedDoesNotWait) {
+  const ContainerDir dir = make("web");
+  ContainerState state = state_of("web");
+  state.init = identify(::getpid()).value();
+  const ctr::UniqueFd gate = ctr::make_gate(dir.gate_path()).value();
+  EXPECT_EQ(status_of(dir, state), Status::Running);
 }
 
 TEST_F(Store, FrozenIsPaused) {

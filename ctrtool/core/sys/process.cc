@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstring>
 
 #include "ctrtool/core/base/parse.h"
 #include "ctrtool/core/base/strf.h"
@@ -249,9 +250,11 @@ int last_number(std::string_view fields) {
 
 std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   // The command's name is in parentheses and may hold any byte: count from the last ')'.
-  const std::size_t close = text.rfind(')');
-  if (close == std::string_view::npos || close + 2 >= text.size()) return std::nullopt;
-  std::string_view rest = trim(text.substr(close + 2));
+  const void* close = ::memrchr(text.data(), ')', text.size());
+  if (close == nullptr) return std::nullopt;
+  std::string_view rest(static_cast<const char*>(close), text.end());
+  if (rest.size() <= 2) return std::nullopt;
+  rest = trim(rest.substr(2));
   // Not split(): this runs in every `state`, and there are 52 fields.
   const auto next = [&rest] {
     const auto end = std::find(rest.begin(), rest.end(), ' ');
@@ -268,12 +271,14 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   const auto flags = parse_number<std::uint64_t>(field_after(4));   // field 9
   const auto start = parse_number<std::uint64_t>(field_after(12));  // field 22
   if (state.size() != 1 || !parent.ok() || !flags.ok() || !start.ok()) return std::nullopt;
-  // PF_EXITING and PF_FREEZER_SKIP of include/linux/sched.h
+  // PF_EXITING, PF_FORKNOEXEC and PF_FREEZER_SKIP of include/linux/sched.h
   constexpr std::uint64_t kExiting = 0x4;
+  constexpr std::uint64_t kForkNoExec = 0x40;
   constexpr std::uint64_t kFreezerSkip = 0x40000000;
   ProcStat stat{.state = state.front(),
                 .parent = *parent,
                 .exiting = (*flags & kExiting) != 0,
+                .fork_no_exec = (*flags & kForkNoExec) != 0,
                 .freezer_skip = (*flags & kFreezerSkip) != 0,
                 .start_time = *start};
   if (stat.state == 'Z') stat.wait_status = last_number(rest);
@@ -283,7 +288,7 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
 Result<std::optional<ProcStat>> proc_stat(pid_t pid) {
   // A process that goes at this very moment is ESRCH, for open(2) as for read(2).
   const auto gone = [](const Error& error) { return error.code == ENOENT || error.code == ESRCH; };
-  const std::string path = strf("/proc/%d/stat", pid);
+  const std::string path = "/proc/" + std::to_string(pid) + "/stat";
   const Result<UniqueFd> fd = open(path, O_RDONLY);
   if (!fd.ok()) {
     if (gone(fd.error())) return std::optional<ProcStat>();

@@ -77,6 +77,7 @@ struct ProcStat {
   char state = '?';
   pid_t parent = 0;
   bool exiting = false;          // PF_EXITING: it runs no code of its own any more
+  bool fork_no_exec = false;     // PF_FORKNOEXEC: it runs the program of its parent still
   bool freezer_skip = false;     // PF_FREEZER_SKIP, until Linux 6.0: counts as frozen as it sleeps
   std::uint64_t start_time = 0;  // clock ticks since boot, field 22
   int wait_status = 0;           // of a zombie: as wait(2) will give it; 0 without ptrace rights

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/spec/json.h"
 
-// Blanks and strings 16 bytes at a time; Tree::kPadding makes reading ahead safe.
+// Blanks and strings 16 bytes at a time; kPadding makes reading ahead safe.
 #ifdef __SSE2__
 #define RAPIDJSON_SSE2
 #endif
@@ -52,6 +52,9 @@ using MemberNode = Node::Member;
 const Node& node(const void* pointer) { return *static_cast<const Node*>(pointer); }
 const MemberNode& member(const void* pointer) { return *static_cast<const MemberNode*>(pointer); }
 
+// RapidJSON's vector loads may look at 15 bytes behind the text.
+static_assert(kPadding >= 15);
+
 std::string_view text_of(const Node& string) {
   return {string.GetString(), string.GetStringLength()};
 }
@@ -64,20 +67,24 @@ ctr::Error at_byte(std::size_t offset, const std::string& what) {
 
 // Raw control characters are wrong inside strings and, but for these three, between them. RapidJSON
 // misses some when it scans 16 bytes at a time.
-// Written without branches: see is_plain_block().
 constexpr bool is_forbidden(unsigned char byte) {
-  return (byte < 0x20) & (byte != '\t') & (byte != '\n') & (byte != '\r');
+  return byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r';
 }
 
 constexpr std::size_t kBlock = 64;
 
-// Nearly all input is plain ASCII. The compiler vectorizes a loop of constant length.
-bool is_plain_block(const unsigned char* block) {
-  unsigned char odd = 0;
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    odd = static_cast<unsigned char>(odd | (block[i] >= 0x80) | is_forbidden(block[i]));
+// Nearly all input is plain ASCII. As signed numbers bytes from 0x80 are below 0x20 too.
+bool is_plain_block(const char* block) {
+  using Bytes [[gnu::vector_size(16)]] = signed char;
+  using Words [[gnu::vector_size(16)]] = std::uint64_t;
+  Bytes odd{};
+  for (std::size_t at = 0; at < kBlock; at += sizeof odd) {
+    Bytes bytes;
+    std::memcpy(&bytes, block + at, sizeof bytes);
+    odd |= (bytes < 0x20) & (bytes != '\t') & (bytes != '\n') & (bytes != '\r');
   }
-  return odd == 0;
+  const auto words = reinterpret_cast<Words>(odd);
+  return (words[0] | words[1]) == 0;
 }
 
 // The length of the UTF-8 sequence at the start, 0 if it is not well-formed (Unicode table 3-7).
@@ -98,16 +105,18 @@ std::size_t sequence_length(std::string_view text) {
 }
 
 ctr::Result<void> check_bytes(std::string_view text) {
-  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
   std::size_t at = 0;
   while (at < text.size()) {
-    if (at + kBlock <= text.size() && is_plain_block(bytes + at)) {
-      at += kBlock;
+    // The last block begins in what was looked at before.
+    const std::size_t block = std::min(at, text.size() - std::min(kBlock, text.size()));
+    if (text.size() >= kBlock && is_plain_block(text.data() + block)) {
+      at = block + kBlock;
       continue;
     }
     const std::size_t end = std::min(text.size(), at + kBlock);
     while (at < end) {
-      if (is_forbidden(bytes[at])) return at_byte(at, "control character");
+      if (is_forbidden(static_cast<unsigned char>(text[at])))
+        return at_byte(at, "control character");
       const std::size_t length = sequence_length(text.substr(at));
       if (length == 0) return at_byte(at, "invalid UTF-8");
       at += length;
@@ -201,6 +210,56 @@ class DepthGuard {
   unsigned depth_ = 0;
 };
 
+// Hands every token on to a visitor.
+class Scanner {
+ public:
+  using Ch = char;
+  explicit Scanner(Visitor& visitor) : visitor_(visitor) { path_.reserve(kUsualDepth); }
+  bool too_deep() const { return path_.size() > kMaxDepth; }
+
+  bool Null() { return visit({.type = Type::Null}); }
+  bool Bool(bool value) { return visit({.type = Type::Bool, .flag = value}); }
+  bool Int(int value) { return Int64(value); }
+  bool Uint(unsigned value) { return Uint64(value); }
+  bool Int64(std::int64_t value) {
+    return value < 0 ? visit({.type = Type::Number}) : Uint64(static_cast<std::uint64_t>(value));
+  }
+  bool Uint64(std::uint64_t value) { return visit({.type = Type::Number, .number = value}); }
+  bool Double(double) { return visit({.type = Type::Number}); }
+  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }  // not asked for
+  bool String(const char* text, rapidjson::SizeType length, bool) {
+    return visit({.type = Type::String, .text = {text, length}});
+  }
+  bool Key(const char* text, rapidjson::SizeType length, bool) {
+    path_.back() = {text, length};
+    return true;
+  }
+  bool StartObject() { return open(Type::Object); }
+  bool StartArray() { return open(Type::Array); }
+  bool EndObject(rapidjson::SizeType) { return close(); }
+  bool EndArray(rapidjson::SizeType) { return close(); }
+
+ private:
+  static constexpr std::size_t kUsualDepth = 4;
+
+  bool visit(const Token& token) {
+    visitor_.visit(path_, token);
+    return true;
+  }
+  bool open(Type type) {
+    visit({.type = type});
+    path_.emplace_back();
+    return !too_deep();
+  }
+  bool close() {
+    path_.pop_back();
+    return true;
+  }
+
+  Visitor& visitor_;
+  std::vector<std::string_view> path_;
+};
+
 // RapidJSON speaks in sentences, our messages continue a line.
 std::string parse_error_text(rapidjson::ParseErrorCode code) {
   std::string text = rapidjson::GetParseError_En(code);
@@ -209,19 +268,14 @@ std::string parse_error_text(rapidjson::ParseErrorCode code) {
   return text;
 }
 
-ctr::Result<void> parse_in_place(char* text, RapidDocument& document) {
+// By recursion, which the handler bounds: quicker than with a stack of RapidJSON's own. `text` ends
+// with kPadding.
+template <typename Handler>
+ctr::Result<void> parse_in_place(char* text, Handler& handler) {
   rapidjson::InsituStringStream stream(text);
   Reader reader;
-  bool too_deep = false;
-  const auto generate = [&](RapidDocument& handler) {
-    // By recursion, which the guard bounds: quicker than with a stack of RapidJSON's own.
-    DepthGuard guard(handler);
-    const auto result = reader.Parse<rapidjson::kParseInsituFlag>(stream, guard);
-    too_deep = guard.too_deep();
-    return !result.IsError();
-  };
-  document.Populate(generate);
-  if (too_deep) {
+  reader.Parse<rapidjson::kParseInsituFlag>(stream, handler);
+  if (handler.too_deep()) {
     // The bracket that is one too many has been read.
     return at_byte(reader.GetErrorOffset() - 1, ctr::strf("nested deeper than %u", kMaxDepth));
   }
@@ -296,14 +350,22 @@ const char* find_duplicate_in_array(const Node& array) {
 }  // namespace
 
 struct Document::Tree {
-  // RapidJSON's vector loads may look at 15 bytes behind the text.
-  static constexpr std::size_t kPadding = 16;
-
   // A tree takes two to four times the room of its text. RapidJSON's own measure, 64 KiB, has the C
   // library tidy its heap each time that one of `list` is freed.
   explicit Tree(std::string input)
       : text(std::move(input)), pool(4 * text.size()), document(&pool) {
     text.append(kPadding, '\0');
+  }
+
+  ctr::Result<void> parse() {
+    ctr::Result<void> parsed;
+    const auto generate = [&](RapidDocument& to) {
+      DepthGuard guard(to);
+      parsed = parse_in_place(text.data(), guard);
+      return parsed.ok();
+    };
+    document.Populate(generate);
+    return parsed;
   }
 
   std::string text;
@@ -316,12 +378,19 @@ void Document::FreeTree::operator()(Tree* tree) const { delete tree; }
 ctr::Result<Document> Document::parse(std::string text) {
   TRY(check_text(text));
   std::unique_ptr<Tree, FreeTree> tree(new Tree(std::move(text)));
-  TRY(parse_in_place(tree->text.data(), tree->document));
+  TRY(tree->parse());
   if (const char* key = find_duplicate(tree->document)) {
     const auto offset = static_cast<std::size_t>(key - tree->text.data());
     return at_byte(offset, "duplicate key " + ctr::quote(key));
   }
   return Document(std::move(tree));
+}
+
+ctr::Result<void> scan(std::string text, Visitor& visitor) {
+  TRY(check_text(text));
+  text.append(kPadding, '\0');
+  Scanner scanner(visitor);
+  return parse_in_place(text.data(), scanner);
 }
 
 Value Document::root() const { return Value(static_cast<const Node*>(&tree_->document)); }

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,8 @@ namespace oci::json {
 
 inline constexpr std::size_t kMaxInput = 16U << 20U;
 inline constexpr unsigned kMaxDepth = 128;
+// What is put behind a text while it is parsed: one that has the room is not copied.
+inline constexpr std::size_t kPadding = 16;
 
 enum class Type : std::uint8_t { Null, Bool, Number, String, Array, Object };
 
@@ -125,6 +128,26 @@ class Document {
 
   std::unique_ptr<Tree, FreeTree> tree_;
 };
+
+// A scalar, or the beginning of an object or array.
+struct Token {
+  Type type = Type::Null;
+  bool flag = false;                         // of a boolean
+  std::optional<std::uint64_t> number = {};  // as Value::as_uint64()
+  std::string_view text = {};                // of a string
+};
+
+class Visitor {
+ public:
+  virtual ~Visitor() = default;
+  // `path`: the keys on the way to the token, "" for an element of an array; empty at the root. The
+  // views are gone after the call.
+  virtual void visit(std::span<const std::string_view> path, const Token& token) = 0;
+};
+
+// For documents of our own, of which many are read: builds nothing, and a key may be there twice.
+// As strict as Document::parse() otherwise, but tokens before an error have been seen then.
+ctr::Result<void> scan(std::string text, Visitor& visitor);
 
 // Builds a document from the outside in; the caller keeps keys and values in step.
 //

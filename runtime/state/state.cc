@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <span>
 
 #include "ctrtool/core/base/strf.h"
 #include "runtime/spec/json.h"
@@ -113,86 +114,74 @@ void write_shared_root(json::Writer& out, const SharedRoot& root) {
 
 // --- reading -------------------------------------------------------------------------------------
 
-// One member of an object, which is asked for the names that there may be. One that nobody asks for
+// One token of the record, which is asked for the names that there may be. One that nobody asks for
 // is ignored, one that is missing leaves its default; the first one of a wrong type is remembered.
-class MemberReader {
+class Field {
  public:
-  MemberReader(json::Member member, std::optional<Error>& error) : member_(member), error_(error) {}
+  Field(std::string_view name, const json::Token& token, std::optional<Error>& error)
+      : name_(name), token_(token), error_(error) {}
 
-  // False when the member has another name.
+  std::string_view name() const { return name_; }
+  // False when the field has another name.
   template <typename T>
   bool read(std::string_view name, T& to) {
-    if (member_.key != name) return false;
-    take(member_.value, to);
+    return name_ == name && take(to);
+  }
+  // What is in it has paths of its own.
+  bool object(std::string_view name) {
+    return name_ == name && (token_.type == json::Type::Object || fail("an object"));
+  }
+  bool array(std::string_view name, std::vector<std::string>& to) {
+    if (name_ != name) return false;
+    to.reserve(kUsualElements);
+    return token_.type == json::Type::Array || fail("an array");
+  }
+  // Of the array with that name.
+  bool element(std::string_view name, std::vector<std::string>& to) {
+    if (name_ != name) return false;
+    if (token_.type != json::Type::String) return fail("an array of strings");
+    to.emplace_back(token_.text);
     return true;
   }
-  // `read_member(MemberReader&, to)` reads one of the members.
-  template <typename T>
-  bool object(std::string_view name, T& to, bool (*read_member)(MemberReader&, T&)) {
-    if (member_.key != name) return false;
-    if (!member_.value.is_object()) return fail("an object");
-    for (const json::Member& member : member_.value.members()) {
-      MemberReader reader(member, error_);
-      read_member(reader, to);
-    }
+
+  // True, as the others here: the name was known. Not inline, so that the names are: most tokens are
+  // asked for several.
+  [[gnu::noinline]] bool take(std::string& to) {
+    if (token_.type != json::Type::String) return fail("a string");
+    to = std::string(token_.text);
     return true;
   }
-  bool fail(const char* wanted) {
+  [[gnu::noinline]] bool take(bool& to) {
+    if (token_.type != json::Type::Bool) return fail("true or false");
+    to = token_.flag;
+    return true;
+  }
+  template <std::integral T>
+  bool take(T& to) {
+    constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<T>::max());
+    if (!token_.number.has_value() || *token_.number > kMost) return fail("a number in range");
+    to = static_cast<T>(*token_.number);
+    return true;
+  }
+  template <std::integral T>
+  bool take(std::optional<T>& to) {
+    return take(to.emplace());
+  }
+  [[gnu::noinline]] bool fail(const char* wanted) {
     if (!error_.has_value())
-      error_ = make_error(Kind::InvalidSpec, "%s is not %s", quote(member_.key).c_str(), wanted);
+      error_ = make_error(Kind::InvalidSpec, "%s is not %s", quote(name_).c_str(), wanted);
     return true;
   }
 
  private:
-  void take(json::Value value, std::string& to) {
-    const auto text = value.as_string();
-    if (text.has_value())
-      to = *text;
-    else
-      fail("a string");
-  }
-  void take(json::Value value, bool& to) {
-    const auto flag = value.as_bool();
-    if (flag.has_value())
-      to = *flag;
-    else
-      fail("true or false");
-  }
-  template <std::integral T>
-  void take(json::Value value, T& to) {
-    constexpr auto kMost = static_cast<std::uint64_t>(std::numeric_limits<T>::max());
-    const auto number = value.as_uint64();
-    if (number.has_value() && *number <= kMost)
-      to = static_cast<T>(*number);
-    else
-      fail("a number in range");
-  }
-  template <std::integral T>
-  void take(json::Value value, std::optional<T>& to) {
-    take(value, to.emplace());
-  }
-  void take(json::Value value, std::vector<std::string>& to) {
-    if (!value.is_array()) fail("an array of strings");
-    for (const json::Value element : value.elements()) {
-      const auto text = element.as_string();
-      if (text.has_value())
-        to.emplace_back(*text);
-      else
-        fail("an array of strings");
-    }
-  }
-  template <typename T>
-  void take(json::Value value, std::map<std::string, T>& to) {
-    if (!value.is_object()) fail("an object");
-    for (const json::Member& member : value.members())
-      MemberReader(member, error_).take(member.value, to[std::string(member.key)]);
-  }
+  static constexpr std::size_t kUsualElements = 3;
 
-  json::Member member_;
+  std::string_view name_;
+  const json::Token& token_;
   std::optional<Error>& error_;
 };
 
-bool read_driver(MemberReader& in, CgroupDriver& driver) {
+bool read_driver(Field& in, CgroupDriver& driver) {
   std::string given;
   if (!in.read("driver", given)) return false;
   for (const auto& [known, word] : kDriverWords) {
@@ -203,44 +192,105 @@ bool read_driver(MemberReader& in, CgroupDriver& driver) {
   return in.fail("a known one");
 }
 
-bool read_systemd(MemberReader& in, ctr::SystemdInstance& systemd) {
+bool read_systemd(Field& in, ctr::SystemdInstance& systemd) {
   bool user = false;
   if (!in.read("user", user)) return false;
   systemd = user ? ctr::SystemdInstance::User : ctr::SystemdInstance::System;
   return true;
 }
 
-bool read_cgroup(MemberReader& in, ContainerCgroup& cgroup) {
+bool read_cgroup(Field& in, ContainerCgroup& cgroup) {
   return read_driver(in, cgroup.driver) || in.read("path", cgroup.record.path) ||
-         in.read("owner", cgroup.record.owner) || in.read("existed", cgroup.record.existed) ||
-         in.read("inode", cgroup.record.inode) || in.read("scope", cgroup.scope) ||
-         read_systemd(in, cgroup.systemd) || in.read("freezer", cgroup.freezer);
+         in.read("owner", cgroup.record.owner) || in.object("existed") || in.object("inode") ||
+         in.read("scope", cgroup.scope) || read_systemd(in, cgroup.systemd) ||
+         in.read("freezer", cgroup.freezer);
 }
 
-bool read_init(MemberReader& in, ProcessIdentity& init) {
+bool read_init(Field& in, ProcessIdentity& init) {
   return in.read("pid", init.pid) || in.read("startTime", init.start_time) ||
          in.read("bootId", init.boot_id);
 }
 
-bool read_shared_root(MemberReader& in, SharedRoot& root) {
+bool read_shared_root(Field& in, SharedRoot& root) {
   return in.read("at", root.at) || in.read("covers", root.covers);
 }
 
-bool read_state(MemberReader& in, ContainerState& state) {
+bool read_top(Field& in, ContainerState& state) {
   return in.read("ociVersion", state.oci_version) || in.read("id", state.id) ||
          in.read("bundle", state.bundle) || in.read("rootfs", state.rootfs) ||
          in.read("created", state.created) || in.read("owner", state.owner) ||
-         in.read("annotations", state.annotations) || in.object("init", state.init, read_init) ||
-         in.object("cgroup", state.cgroup, read_cgroup) ||
-         in.object("sharedRoot", state.shared_root, read_shared_root) ||
-         in.read("ownPidNamespace", state.own_pid_namespace) ||
+         in.object("annotations") || in.object("init") || in.object("cgroup") ||
+         in.object("sharedRoot") || in.read("ownPidNamespace", state.own_pid_namespace) ||
          in.read("noProcess", state.no_process) || in.read("terminal", state.terminal) ||
          in.read("detached", state.detached) || in.read("exitStatus", state.exit_status) ||
          in.read("callersKeyring", state.callers_keyring) ||
-         in.read("externalDescriptors", state.external_descriptors) ||
-         in.read("rdtDirectories", state.rdt_directories) ||
+         in.array("externalDescriptors", state.external_descriptors) ||
+         in.array("rdtDirectories", state.rdt_directories) ||
          in.read("hasPoststartHooks", state.has_poststart_hooks) ||
          in.read("hasPoststopHooks", state.has_poststop_hooks);
+}
+
+// What is in the member `parent`.
+bool read_inner(std::string_view parent, Field& in, ContainerState& state) {
+  if (parent == "init") return read_init(in, state.init);
+  if (parent == "cgroup") return read_cgroup(in, state.cgroup);
+  if (parent == "sharedRoot") return read_shared_root(in, state.shared_root);
+  if (parent == "annotations") return in.take(state.annotations[std::string(in.name())]);
+  return false;
+}
+
+bool read_element(Field& in, ContainerState& state) {
+  return in.element("externalDescriptors", state.external_descriptors) ||
+         in.element("rdtDirectories", state.rdt_directories);
+}
+
+bool read_cgroup_map(std::string_view map, Field& in, ctr::CgroupRecord& record) {
+  if (map == "existed") return in.take(record.existed[std::string(in.name())]);
+  if (map == "inode") return in.take(record.inode[std::string(in.name())]);
+  return false;
+}
+
+class StateReader : public json::Visitor {
+ public:
+  explicit StateReader(ContainerState& state) : state_(state) {}
+
+  // What was wrong with what has been visited.
+  Result<void> check() && {
+    if (!is_object_) return make_error(Kind::InvalidSpec, "not a JSON object");
+    if (format_ < kOldestFormat || format_ > kFormat)
+      return make_error(Kind::InvalidSpec, "not a record of this version of ocictr (format %llu)",
+                        static_cast<unsigned long long>(format_));
+    if (error_.has_value()) return *std::move(error_);
+    return {};
+  }
+
+  void visit(std::span<const std::string_view> path, const json::Token& token) override {
+    if (path.empty()) {
+      is_object_ = token.type == json::Type::Object;
+      return;
+    }
+    Field in(path.back(), token, error_);
+    if (path.size() == 1) in.read("format", format_) || read_top(in, state_);
+    if (path.size() == 2) read_inner(path[0], in, state_) || read_list(path[0], token);
+    if (path.size() == 3 && path[0] == "cgroup") read_cgroup_map(path[1], in, state_.cgroup.record);
+  }
+
+ private:
+  bool read_list(std::string_view name, const json::Token& token) {
+    Field element(name, token, error_);
+    return read_element(element, state_);
+  }
+
+  ContainerState& state_;
+  bool is_object_ = false;
+  std::uint64_t format_ = 0;
+  std::optional<Error> error_;
+};
+
+Result<void> decode_into(std::string text, ContainerState& state) {
+  StateReader reader(state);
+  TRY(json::scan(std::move(text), reader));
+  return std::move(reader).check();
 }
 
 }  // namespace
@@ -275,19 +325,9 @@ std::string encode_state(const ContainerState& state) {
 }
 
 Result<ContainerState> decode_state(std::string text) {
-  const json::Document document = TRY(json::Document::parse(std::move(text)));
-  if (!document.root().is_object()) return make_error(Kind::InvalidSpec, "not a JSON object");
-  std::optional<Error> error;
-  std::uint64_t format = 0;
-  ContainerState state;
-  for (const json::Member& member : document.root().members()) {
-    MemberReader in(member, error);
-    if (!in.read("format", format)) read_state(in, state);
-  }
-  if (format < kOldestFormat || format > kFormat)
-    return make_error(Kind::InvalidSpec, "not a record of this version of ocictr (format %llu)",
-                      static_cast<unsigned long long>(format));
-  if (error.has_value()) return *std::move(error);
+  Result<ContainerState> state(std::in_place);
+  Result<void> decoded = decode_into(std::move(text), *state);
+  if (!decoded.ok()) state = std::move(decoded).error();
   return state;
 }
 

@@ -11,6 +11,7 @@
 #include "ctrtool/core/base/rollback.h"
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/file.h"
+#include "runtime/spec/json.h"
 #include "runtime/state/id.h"
 
 namespace oci {
@@ -37,12 +38,25 @@ Result<UniqueFd> open_record(const std::string& path) {
 
 // A short read of a regular file is its end: one system call instead of two for usual records.
 Result<std::string> read_record(BorrowedFd fd) {
-  constexpr std::size_t kUsual = 4096;
-  std::string text(kUsual, '\0');
-  text.resize(TRY(ctr::sys::read(fd, text.data(), text.size())));
-  if (text.size() < kUsual) return text;
+  char usual[2048];
+  const std::size_t size = TRY(ctr::sys::read(fd, usual, sizeof usual));
+  std::string text;
+  text.reserve(size + json::kPadding);
+  text.assign(usual, size);
+  if (size < sizeof usual) return text;
   const std::string more = TRY(ctr::sys::read_all(fd, kMaxStateSize));
   return text + more;
+}
+
+Result<ContainerState> decode_record(std::string text, const std::string& path,
+                                     std::string_view id) {
+  Result<ContainerState> state = decode_state(std::move(text));
+  if (!state.ok())
+    state = with_context(state.error(), "damaged record " + path);
+  else if (state->id != id)
+    state = make_error(Kind::InvalidSpec, "damaged record %s: it is of container %s", path.c_str(),
+                       ctr::quote(state->id).c_str());
+  return state;
 }
 
 Result<void> write_new_file(const std::string& path, std::string_view text) {
@@ -88,12 +102,7 @@ Result<ContainerState> ContainerDir::load() const {
     return with_context(fd.error(), "record of the container");
   }
   std::string text = TRY(read_record(*fd));
-  Result<ContainerState> state = decode_state(std::move(text));
-  if (!state.ok()) return with_context(state.error(), "damaged record " + path);
-  if (state->id != id_)
-    return make_error(Kind::InvalidSpec, "damaged record %s: it is of container %s", path.c_str(),
-                      ctr::quote(state->id).c_str());
-  return state;
+  return decode_record(std::move(text), path, id_);
 }
 
 Result<void> ContainerDir::save(const ContainerState& state) const {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -136,6 +137,53 @@ TEST(JsonDocument, BoundsSize) {
   text[0] = '1';
   EXPECT_EQ(error_of(text), "accepted");
   EXPECT_EQ(error_of(text + ' '), "larger than 16777216 bytes");
+}
+
+// A line for each token: its path, and what it is.
+class Lines : public Visitor {
+ public:
+  void visit(std::span<const std::string_view> path, const Token& token) override {
+    for (const std::string_view key : path) text_ += "/" + std::string(key);
+    text_ += " " + std::string(describe(token.type));
+    if (token.type == Type::Bool) text_ += token.flag ? ": true" : ": false";
+    if (token.number.has_value()) text_ += ": " + std::to_string(*token.number);
+    if (token.type == Type::String) text_ += ": " + std::string(token.text);
+    text_ += "\n";
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+TEST(JsonScan, TellsEachTokenWithItsPath) {
+  Lines lines;
+  const auto scanned =
+      scan(R"({"a":{"b":[1,{"c":"d\u00e9"}],"":null},"e":[[]],"f":true,"a":false,)"
+           R"("n":[0,-0,-1,4294967295,18446744073709551615,18446744073709551616,1.5,-3000000000]})",
+           lines);
+  ASSERT_TRUE(scanned.ok()) << scanned.error().message;
+  EXPECT_EQ(lines.text(),
+            " an object\n/a an object\n/a/b an array\n/a/b/ a number: 1\n/a/b/ an object\n"
+            "/a/b//c a string: d\u00e9\n/a/ null\n/e an array\n/e/ an array\n/f a boolean: true\n"
+            "/a a boolean: false\n/n an array\n/n/ a number: 0\n/n/ a number: 0\n/n/ a number\n"
+            "/n/ a number: 4294967295\n/n/ a number: 18446744073709551615\n/n/ a number\n"
+            "/n/ a number\n/n/ a number\n");
+}
+
+TEST(JsonScan, RefusesWhatADocumentMayNotBe) {
+  std::string deep;
+  for (unsigned i = 0; i <= kMaxDepth; ++i) deep += "[";
+  for (const std::string& text :
+       {""s, "{"s, "[1,]"s, "{} {}"s, "[\"a\x1f\"]"s, "[\"\xc0\x80\"]"s, R"(["a\u0000b"])"s,
+        R"(["\udc00"])"s, "{}\0x"s, "\xef\xbb\xbf{}"s, deep}) {
+    Lines lines;
+    const auto scanned = scan(text, lines);
+    ASSERT_FALSE(scanned.ok()) << text;
+    EXPECT_EQ(scanned.error().message, error_of(text));
+  }
+  Lines lines;
+  EXPECT_TRUE(scan(std::string(kMaxDepth, '[') + std::string(kMaxDepth, ']'), lines).ok());
 }
 
 TEST(JsonWriter, WritesOneLine) {

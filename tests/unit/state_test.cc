@@ -92,6 +92,19 @@ TEST(State, MissingMembersHaveDefaultsAndUnknownOnesAreIgnored) {
   EXPECT_EQ(state->cgroup.driver, CgroupDriver::Cgroupfs);
 }
 
+TEST(State, AKnownNameInAnUnknownPlaceMeansNothing) {
+  const ctr::Result<ContainerState> state = decode_state(
+      R"({"format":2,"id":"web","x":{"id":"no","pid":7},"init":{"id":"no","init":{"pid":7}},)"
+      R"("annotations":{"id":"a"},"cgroup":{"inode":{"path":3},"x":{"path":"no"}},"terminal":true})");
+  ASSERT_TRUE(state.ok()) << state.error().message;
+  ContainerState expected;
+  expected.id = "web";
+  expected.annotations = {{"id", "a"}};
+  expected.cgroup.record.inode = {{"path", 3}};
+  expected.terminal = true;
+  EXPECT_EQ(*state, expected);
+}
+
 TEST(State, DamagedTextIsAnErrorThatNamesTheMember) {
   EXPECT_NE(complaint(""), "accepted");
   EXPECT_NE(complaint("{"), "accepted");
@@ -106,6 +119,10 @@ TEST(State, DamagedTextIsAnErrorThatNamesTheMember) {
   EXPECT_THAT(complaint(R"({"format":1,"annotations":{"a":null}})"), HasSubstr("\"a\""));
   EXPECT_THAT(complaint(R"({"format":1,"cgroup":{"driver":"x"}})"), HasSubstr("\"driver\""));
   EXPECT_THAT(complaint(R"({"format":1,"externalDescriptors":[1]})"), HasSubstr("array"));
+  EXPECT_THAT(complaint(R"({"format":1,"externalDescriptors":{"a":"b"}})"), HasSubstr("array"));
+  EXPECT_THAT(complaint(R"({"format":1,"id":{"id":"x"}})"), HasSubstr("\"id\" is not a string"));
+  EXPECT_THAT(complaint(R"({"format":1,"cgroup":{"existed":{"cpu":"1"}}})"), HasSubstr("\"cpu\""));
+  EXPECT_THAT(complaint(R"({"format":1,"cgroup":{"inode":[]}})"), HasSubstr("\"inode\""));
 }
 
 TEST(State, AnotherRuntimesRecordIsRefused) {

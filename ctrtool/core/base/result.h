@@ -23,6 +23,8 @@ class [[nodiscard]] Result {
   Result(T value)
       : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
+  // T(), to be filled in where it is: large ones are not moved then.
+  explicit Result(std::in_place_t) : state_(std::in_place_index<0>) {}
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
   T& value() & { return std::get<0>(state_); }

@@ -46,10 +46,12 @@ std::string escape_one(char c) {
 }  // namespace
 
 std::string escape(std::string_view text) {
+  std::size_t i = 0;
+  while (i < text.size() && is_plain(text[i])) ++i;
+  if (i == text.size()) return std::string(text);
   std::string out;
-  out.reserve(text.size());
   std::size_t taken = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (; i < text.size(); ++i) {
     if (is_plain(text[i])) continue;
     out += text.substr(taken, i - taken);
     out += escape_one(text[i]);

@@ -133,6 +133,24 @@ std::string place_of(const Scene& scene, const Call& point) {
                    name_of_call(point.call).c_str());
 }
 
+using Check = std::function<void(const Sweep& sweep, const Traced& traced)>;
+
+// One fault at a time, at those of the calls where it is to be; `check` before the container is
+// deleted. Ends with the first point that fails.
+void sweep_calls(const char* what, const Scene& scene, std::size_t samples, Fault::Kind kind,
+                 const Check& check, bool of_child_only = false) {
+  if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
+  Sweep sweep(scene);
+  for (const Call& point : sweep.points(samples)) {
+    if (of_child_only && point.process == 0) continue;
+    SCOPED_TRACE(place_of(scene, point));
+    check(sweep, sweep.round_with(point, {.kind = kind}));
+    sweep.delete_container();
+    if (testing::Test::HasFailure()) return;
+  }
+  sweep.report(what);
+}
+
 // --- kill sweep ----------------------------------------------------------------------------------
 
 // A container that was not finished takes its processes with it, without anybody's help.
@@ -143,16 +161,9 @@ void expect_no_orphans(const Sweep& sweep) {
 }
 
 void kill_the_runtime_at_every_call(const Scene& scene) {
-  if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
-  Sweep sweep(scene);
-  for (const Call& point : sweep.points(12)) {
-    SCOPED_TRACE(place_of(scene, point));
-    sweep.round_with(point, {.kind = Fault::kKillProgram});
+  sweep_calls("kill sweep", scene, 12, Fault::kKillProgram, [&](const Sweep& sweep, const Traced&) {
     if (scene.verb == kCreate.verb) expect_no_orphans(sweep);
-    sweep.delete_container();
-    if (testing::Test::HasFailure()) return;
-  }
-  sweep.report("kill sweep");
+  });
 }
 
 OCI_TEST(KillSweep, Create) { kill_the_runtime_at_every_call(kCreate); }
@@ -167,21 +178,14 @@ OCI_TEST(KillSweep, Pause) { kill_the_runtime_at_every_call(kPause); }
 // At most one line, and a failed create leaves nothing, not even for `delete`. What `exec` has made
 // is its program as soon as it is there: its end is the status.
 void kill_the_child_at_every_call(const Scene& scene) {
-  if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
-  Sweep sweep(scene);
-  for (const Call& point : sweep.points(24)) {
-    if (point.process == 0) continue;
-    SCOPED_TRACE(place_of(scene, point));
-    const Traced traced = sweep.round_with(point, {.kind = Fault::kKillCaller});
+  const auto check = [&](const Sweep& sweep, const Traced& traced) {
     EXPECT_LT(traced.outcome.status, scene.verb == kExec.verb ? 256 : 128) << traced.outcome.err;
     EXPECT_LE(lines_of(traced.outcome.err).size(), 1U) << traced.outcome.err;
     if (traced.outcome.status != 0 && scene.verb != kExec.verb) {
       for (const std::string& line : sweep.left()) ADD_FAILURE() << line;
     }
-    sweep.delete_container();
-    if (testing::Test::HasFailure()) return;
-  }
-  sweep.report("kill sweep of the child");
+  };
+  sweep_calls("kill sweep of the child", scene, 24, Fault::kKillCaller, check, true);
 }
 
 OCI_TEST(KillSweep, ChildOfCreate) { kill_the_child_at_every_call(kCreate); }
@@ -192,17 +196,10 @@ OCI_TEST(KillSweep, ChildOfRun) { kill_the_child_at_every_call(kRun); }
 
 // Whoever is slower than all others, at whatever moment: it is the same in the end.
 void hold_at_every_call(const Scene& scene) {
-  if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
-  Sweep sweep(scene);
-  for (const Call& point : sweep.points(8)) {
-    SCOPED_TRACE(place_of(scene, point));
-    const Traced traced = sweep.round_with(point, {.kind = Fault::kHold});
+  sweep_calls("hold sweep", scene, 8, Fault::kHold, [](const Sweep&, const Traced& traced) {
     EXPECT_EQ(traced.outcome.status, 0) << traced.outcome.err;
     EXPECT_EQ(traced.outcome.err, "");
-    sweep.delete_container();
-    if (testing::Test::HasFailure()) return;
-  }
-  sweep.report("hold sweep");
+  });
 }
 
 OCI_TEST(HoldSweep, Create) { hold_at_every_call(kCreate); }

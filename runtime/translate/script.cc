@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "ctrtool/core/base/strf.h"
@@ -125,7 +126,7 @@ class Script {
   std::string text() const {
     std::string out = "#!/bin/sh\n# Container " + ctr::escape(plan_.id) +
                       ", made of ctrtool's commands.\n: \"${CTRTOOL:=ctrtool}\"\nexport CTRTOOL\n";
-    out += notes_ + ctr::strf("umask %04o\n", umask_);
+    out += notes_ + ctr::strf("umask %04o\n", umask_) + held_text();
     std::string hook;
     if (!body_.empty()) {
       out += "setup=" + word(body_) + "\n";
@@ -134,12 +135,33 @@ class Script {
     out += "exec \"$CTRTOOL\" launcher --escape -w";
     const std::string made = letters(made_) + (makes_cgroup_ ? "C" : "") + (makes_time_ ? "T" : "");
     if (!made.empty()) out += " -" + made;
-    out += options_ + hook + " \\\n  -V";
+    out += options_ + bounding_words() + hook + " \\\n  -V";
     for (const std::string& entry : plan_.program.env)
       if (entry.find('=') != std::string::npos) out += " --setenv " + word(entry);
     out += " \\\n  --";
     for (const std::string& argument : plan_.program.argv) out += " " + word(argument);
     return out + "\n";
+  }
+
+  // Where the script is run decides what its bounding set is. What that lacks stays absent, as with
+  // `run`; launcher's -b would refuse to keep it. But what the program is to hold has to be held,
+  // and launcher has no option that asks.
+  bool has_whole_bounding_set() const { return (kinds_ & CLONE_NEWUSER) != 0; }
+  std::string held_text() const {
+    std::string out;
+    if (has_whole_bounding_set()) return out;
+    if (bounding_.has_value())
+      out +=
+          "while read -r key value; do\n"
+          "  if [ \"$key\" = CapBnd: ]; then bounding=0x$value; fi\ndone </proc/self/status\n";
+    if (!permitted_.empty())
+      out += "\"$CTRTOOL\" unlock -B all -C " + mask(permitted_) + " -- : || exit 1\n";
+    return out;
+  }
+  std::string bounding_words() const {
+    if (!bounding_.has_value()) return "";
+    if (has_whole_bounding_set()) return " \\\n  -b " + mask(*bounding_);
+    return " \\\n  -b $(($bounding & " + mask(*bounding_) + "))";
   }
 
   void make_kinds(std::uint64_t flags) {
@@ -266,7 +288,7 @@ class Script {
   void add(const ctr::ChangeDirectory& op) {
     if (op.at != "/") option("--chdir " + word(op.at));
   }
-  void add(const ctr::DropBounding& op) { option("-b " + mask(op.keep)); }
+  void add(const ctr::DropBounding& op) { bounding_ = op.keep; }
   void add(const ctr::SetUser& op) {
     option(ctr::strf("-S %u -G %u", op.uid, op.gid));
     if (!op.set_groups) option("-g");
@@ -275,6 +297,7 @@ class Script {
   }
   // Permitted and effective follow from these at the exec (capabilities(7)).
   void add(const ctr::SetCapabilities& op) {
+    permitted_ = op.sets.permitted;
     option("-I " + mask(op.sets.inheritable) + " --clear-caps-before-exec=0");
     if (!op.sets.ambient.empty()) option("-a " + mask(op.sets.ambient));
   }
@@ -311,6 +334,8 @@ class Script {
   std::string items_;
   std::string body_;
   std::map<unsigned, ctr::OpenSource> sources_;
+  std::optional<ctr::CapSet> bounding_;
+  ctr::CapSet permitted_;
   int made_ = 0;
   int kinds_ = 0;
   bool makes_cgroup_ = false;

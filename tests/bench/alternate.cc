@@ -6,12 +6,14 @@
 // "xN" is started N times at once, '#' in its words being the number of the copy, and lasts until
 // the last of them has ended. The contestants take turns (A B C, B C A, ...), so that noise hits
 // all of them alike. Prints "NAME MINIMUM MEDIAN" for each, in microseconds: of the clock, or with
-// -c of the processors, for the command and all that it waited for. A command that fails ends it
-// all: a fast failure is not a result.
+// -c of the processors, for the command and all that it waited for. Of a contestant whose command
+// fails "NAME failed: WHY", with the last that the command said: a fast failure is not a result.
+// The others go on without it; the status is 1 when nobody is left.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -35,6 +37,7 @@ struct Contestant {
   std::string name;
   std::vector<Step> steps;
   std::vector<double> times;
+  std::string failure;
 };
 
 double now_us() {
@@ -43,12 +46,42 @@ double now_us() {
   return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
 }
 
-void fail(const Words& words, int status) {
-  fprintf(stderr, "alternate: status %d:", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + status);
-  for (const std::string& word : words) fprintf(stderr, " %s", word.c_str());
-  fprintf(stderr, "\n");
-  exit(1);
+std::string describe_end(int status) {
+  return "status " +
+         std::to_string(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
+
+// Commands write to a file instead of stderr, which gets it after each of their turns.
+class Complaints {
+ public:
+  Complaints() : said_(memfd_create("stderr", MFD_CLOEXEC)), shown_(fcntl(2, F_DUPFD_CLOEXEC, 3)) {
+    fcntl(said_, F_SETFL, O_APPEND);
+    dup2(said_, STDERR_FILENO);
+  }
+  Complaints(const Complaints&) = delete;
+  Complaints& operator=(const Complaints&) = delete;
+
+  // Answers the last line.
+  std::string pass_on() const {
+    std::string text;
+    char part[4096];
+    for (ssize_t got; (got = pread(said_, part, sizeof part, static_cast<off_t>(text.size()))) > 0;)
+      text.append(part, static_cast<std::size_t>(got));
+    if (text.empty() || ftruncate(said_, 0) != 0) return "";
+    dprintf(shown_, "%s", text.c_str());
+    while (text.ends_with('\n')) text.pop_back();
+    return text.substr(text.rfind('\n') + 1);
+  }
+  void tell(const Words& words, int status) const {
+    std::string text = "alternate: " + describe_end(status) + ":";
+    for (const std::string& word : words) text += " " + word;
+    dprintf(shown_, "%s\n", text.c_str());
+  }
+
+ private:
+  int said_;
+  int shown_;
+};
 
 // The words of one copy: '#' is its number.
 Words numbered(const Words& words, int copy) {
@@ -75,33 +108,47 @@ double microseconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
 }
 
-// Answers what it used of the processors.
-double run_step(const Step& step) {
+struct Spent {
+  double used = 0;  // of the processors
+  int status = 0;   // the first that is not success
+  Words failed{};
+};
+
+Spent run_step(const Step& step) {
   std::vector<Words> all;
   for (int copy = 0; copy < step.copies; ++copy) all.push_back(numbered(step.words, copy));
   std::vector<pid_t> pids;
   for (const Words& words : all) pids.push_back(start(words));
-  double used = 0;
+  Spent spent;
   for (std::size_t i = 0; i < pids.size(); ++i) {
     int status = 0;
     rusage usage{};
     wait4(pids[i], &status, 0, &usage);
-    if (status != 0) fail(all[i], status);
-    used += microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
+    if (status != 0 && spent.status == 0) {
+      spent.status = status;
+      spent.failed = all[i];
+    }
+    spent.used += microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
   }
-  return used;
+  return spent;
 }
 
 enum class Measure : bool { kClock, kProcessors };
 
-double run_once(const Contestant& contestant, Measure measure) {
-  double spent = 0;
+// Answers the time; when a step fails, `failure` says why.
+double run_once(Contestant& contestant, Measure measure, const Complaints& complaints) {
+  double time = 0;
   for (const Step& step : contestant.steps) {
     const double begin = now_us();
-    const double used = run_step(step);
-    if (step.timed) spent += measure == Measure::kClock ? now_us() - begin : used;
+    const Spent spent = run_step(step);
+    if (step.timed) time += measure == Measure::kClock ? now_us() - begin : spent.used;
+    const std::string last = complaints.pass_on();
+    if (spent.status == 0) continue;
+    contestant.failure = describe_end(spent.status) + (last.empty() ? "" : ": " + last);
+    complaints.tell(spent.failed, spent.status);
+    break;
   }
-  return spent;
+  return time;
 }
 
 void take_word(Step& step, const std::string& word) {
@@ -141,6 +188,17 @@ std::vector<Contestant> read_contestants() {
   return all;
 }
 
+// 0 when there was something to time.
+int print(Contestant& one) {
+  if (!one.failure.empty()) {
+    printf("%s failed: %s\n", one.name.c_str(), one.failure.c_str());
+    return 1;
+  }
+  std::sort(one.times.begin(), one.times.end());
+  printf("%s %.0f %.0f\n", one.name.c_str(), one.times.front(), one.times[one.times.size() / 2]);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -161,18 +219,18 @@ int main(int argc, char** argv) {
   dup2(null, STDIN_FILENO);
   const int shown = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
   dup2(null, STDOUT_FILENO);
+  const Complaints complaints;
   for (int round = -warmup; round < rounds; ++round) {
     for (std::size_t turn = 0; turn < all.size(); ++turn) {
-      const std::size_t number = (turn + static_cast<std::size_t>(round + warmup)) % all.size();
-      const double time = run_once(all[number], measure);
-      if (round >= 0) all[number].times.push_back(time);
+      Contestant& one = all[(turn + static_cast<std::size_t>(round + warmup)) % all.size()];
+      if (!one.failure.empty()) continue;
+      const double time = run_once(one, measure, complaints);
+      if (round >= 0) one.times.push_back(time);
       if (pause_ms > 0) usleep(static_cast<useconds_t>(pause_ms) * 1000);
     }
   }
   dup2(shown, STDOUT_FILENO);
-  for (Contestant& one : all) {
-    std::sort(one.times.begin(), one.times.end());
-    printf("%s %.0f %.0f\n", one.name.c_str(), one.times.front(), one.times[one.times.size() / 2]);
-  }
-  return 0;
+  int status = 1;
+  for (Contestant& one : all) status &= print(one);
+  return status;
 }

@@ -4,12 +4,13 @@
 #
 # Compares ocictr with PEERS (default: "crun runc", the system's) and with the bare floor
 # (bench/floor.cc), taking turns, and prints a table: the time of ocictr, minimum and median, and how
-# many times as long each other one takes (of minimums / of medians). ONLY: these rows (run podman
-# cold create exec state list many binds memory thousand instructions picture). With -c times are
-# those of the processors, of all processes that the command waits for: of use where other load
-# disturbs the clock, but waiting (for a grace period of RCU, say) is not in them. With -o the table,
-# table.md, and the picture of where the time of a `run` goes, start.svg, are left in DIRECTORY,
-# which is not below /tmp. Everything else is cleaned up.
+# many times as long each other one takes (of minimums / of medians). Who fails in a row "fails"
+# there, and why is told below the table. ONLY: these rows (run podman cold create exec state list
+# many binds memory thousand instructions picture). With -c times are those of the processors, of all
+# processes that the command waits for: of use where other load disturbs the clock, but waiting (for
+# a grace period of RCU, say) is not in them. With -o the table, table.md, and the picture of where
+# the time of a `run` goes, start.svg, are left in DIRECTORY, which is not below /tmp. Everything
+# else is cleaned up.
 # Uses the build in build/ (or OCICTR and OCICTR_TOOLS); needs root, crun, runc, podman, jq, valgrind.
 set -u
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
@@ -66,17 +67,23 @@ clean_up() {
 }
 trap clean_up EXIT
 
-table=/tmp/table
+table=/tmp/table failures=/tmp/failures
+: >$failures
 line() { printf '%s\n' "$*" | tee -a $table; }
 
-# row LABEL UNIT: a line of the table, from "NAME MINIMUM MEDIAN" lines; the first one is ours.
+# row LABEL UNIT: a line of the table, from lines "NAME MINIMUM MEDIAN" or "NAME failed: WHY"; the
+# first one is ours. Where it failed the others' times are given.
 row() {
-  awk -v label="$1" -v unit="$2" '
-    NR == 1 { minimum = $2; median = $3
-              ours = unit == "ms" ? sprintf("%.2f / %.2f ms", $2 / 1000, $3 / 1000) : $2 " " unit; next }
-    { ratio[$1] = $3 > 0 ? sprintf("%.1f / %.1f", $2 / minimum, $3 / median) : sprintf("%.1f", $2 / minimum) }
+  awk -v label="$1" -v unit="$2" -v failures=$failures '
+    function absolute() { return unit == "ms" ? sprintf("%.2f / %.2f ms", $2 / 1000, $3 / 1000) : $2 " " unit }
+    $2 == "failed:" { cell[$1] = "fails"; name = $1; sub("[^ ]* failed: *", "")
+                      if ($0 != "") print name " fails at " label ": " $0 >>failures; next }
+    NR == 1 { minimum = $2; median = $3; ours = absolute(); next }
+    minimum == 0 { cell[$1] = absolute(); next }
+    { cell[$1] = $3 > 0 ? sprintf("%.1f / %.1f", $2 / minimum, $3 / median) : sprintf("%.1f", $2 / minimum) }
     END { if (NR == 0) exit 1
-          printf "| %s | %s | %s | %s | %s |\n", label, ours, ratio["crun"], ratio["runc"], ratio["floor"] }' |
+          if (minimum == 0) ours = cell["ocictr"]
+          printf "| %s | %s | %s | %s | %s |\n", label, ours, cell["crun"], cell["runc"], cell["floor"] }' |
     tee -a $table
 }
 # each PATTERN: one line per runtime; R is its command with its own root, N its name.
@@ -186,10 +193,11 @@ if wanted binds; then
     each "N R run -b /tmp/binds-N-$count N" | alternate -n $((rounds / (count / 100 + 2) + 1)) -w 1 -p $pause |
       tee /tmp/binds-$count | row "\`run\` with $count read-only bind mounts more" ms
   done
-  # A peer that can't make them has left no times to compare.
-  [ ! -s /tmp/binds-1000 ] || paste -d ' ' /tmp/binds-10 /tmp/binds-1000 |
-    awk '{ printf "%s %.1f %.1f\n", $1, ($5 - $2) / 990, ($6 - $3) / 990 }' |
-    row "each further bind mount" us
+  # Why there are no times to compare has been told.
+  awk 'NR == FNR { minimum[$1] = $2; median[$1] = $3; next }
+       $2 == "failed:" || minimum[$1] == "failed:" { print $1, "failed:"; next }
+       { printf "%s %.1f %.1f\n", $1, ($2 - minimum[$1]) / 990, ($3 - median[$1]) / 990 }' \
+    /tmp/binds-10 /tmp/binds-1000 | row "each further bind mount" us
 fi
 
 # smallest_limit NAME: the smallest memory limit, in KiB, under which true ends well three times.
@@ -254,6 +262,10 @@ if wanted picture && command -v jq >/dev/null; then
     echo "$(jq '[.traceEvents[] | select(.ph == "X")][0].dur' "/tmp/trace-$i") /tmp/trace-$i"
   done | sort -n | head -n 1 | cut -d ' ' -f 2 >/tmp/quickest
   jq -r -f "$here/picture.jq" "$(cat /tmp/quickest)" >/tmp/start.svg
+fi
+if [ -s $failures ]; then
+  line ""
+  line "$(cat $failures)"
 fi
 if [ -n "$output" ]; then
   cp $table "$output/table.md"

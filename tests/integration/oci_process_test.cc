@@ -130,6 +130,21 @@ OCI_TEST(Capabilities, AmbientSurvivesForAnOrdinaryUser) {
     EXPECT_EQ(report[std::string("status.") + set], "0000000000000400") << set;
 }
 
+// And not repeated with all the others.
+OCI_TEST(Capabilities, WhatWeLackIsNamed) {
+  Bundle bundle;
+  for (const char* set : {"bounding", "effective", "permitted"})
+    bundle.set(std::string("/process/capabilities/") + set, R"(["CAP_KILL","CAP_NET_RAW"])");
+  Command command = runtime_command({"run", "--bundle", bundle.path(), bundle.id()});
+  const std::vector<std::string> without = {"setpriv", "--bounding-set", "-net_raw"};
+  command.argv.insert(command.argv.begin(), without.begin(), without.end());
+  const Outcome refused = run(command);
+  EXPECT_STATUS(refused, 1);
+  EXPECT_EQ(refused.err,
+            "ocictr: run: /process/capabilities: capabilities: we do not hold CAP_NET_RAW: capset "
+            "permitted 0x2020 effective 0x2020 inheritable 0x0: Operation not permitted\n");
+}
+
 OCI_TEST(Capabilities, NoneWhenTheConfigHasNone) {
   Bundle bundle;
   bundle.set("/process/capabilities", "{}");

@@ -80,6 +80,19 @@ TEST(PlanDescribe, SaysWhatIsDoneInOneLine) {
   EXPECT_EQ(op_name(bind), "bind_mount");
 }
 
+TEST(PlanDescribe, ErrorsDoNotListAllThatIsSet) {
+  const CapSets sets{.effective = CapSet::of(5), .permitted = CapSet::of(5)};
+  const SetCapabilities set{sets};
+  EXPECT_EQ(describe(set),
+            "capabilities: effective CAP_KILL, permitted CAP_KILL, inheritable none, ambient none");
+  EXPECT_EQ(brief(set), "capabilities");
+  const DropBounding drop{CapSet::of(5)};
+  EXPECT_EQ(describe(drop), "bounding capabilities CAP_KILL");
+  EXPECT_EQ(brief(drop), "bounding capabilities");
+  const BindMount bind{.at = "/srv", .from = "/data", .recursive = true};
+  EXPECT_EQ(brief(bind), describe(bind));
+}
+
 TEST(PlanDescribe, JsonIsOneObjectWithTheSteps) {
   ContainerPlan plan = sound_plan();
   plan.id = "x";

@@ -14,7 +14,7 @@ bool speaks_for_itself(const Op& op) {
 
 // Where it came from and what it was; where the system call's own words say that, once.
 Error with_step(Error error, const Step& step) {
-  const std::string what = describe(step.op);
+  const std::string what = brief(step.op);
   if (!error.message.starts_with(what)) error = with_context(std::move(error), what);
   return step.source.empty() ? error : with_context(std::move(error), step.source);
 }

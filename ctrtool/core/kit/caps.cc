@@ -286,7 +286,8 @@ Result<void> set_inheritable(std::optional<CapSet> set) {
   caps.inheritable = set.has_value() ? set->bits() : caps.inheritable | caps.permitted;
   const Result<void> done = sys::capset(caps);
   if (done.ok()) return {};
-  return with_context(done.error(), "inheritable " + cap_names(CapSet(caps.inheritable) - before));
+  return with_context(done.error(),
+                      "inheritable capabilities " + cap_names(CapSet(caps.inheritable) - before));
 }
 
 Result<void> raise_ambient(std::optional<CapSet> set) {

@@ -111,6 +111,7 @@ const char* device_letter(mode_t type) {
 struct Named {
   std::string_view name;
   std::string text;
+  std::string lists{};  // goes on with all that it sets
 };
 
 Named show(const Meet& op) {
@@ -164,8 +165,8 @@ Named show(const BringUpLoopback&) { return {"bring_up_loopback", "bring up lo"}
 Named show(const MoveNetDevices& op) {
   std::string list;
   for (const NetDeviceMove& device : op.devices)
-    list += (list.empty() ? " " : ", ") + quote(device.from) + " as " + quote(device.name);
-  return {"move_net_devices", "hand over network devices:" + list};
+    list += (list.empty() ? ": " : ", ") + quote(device.from) + " as " + quote(device.name);
+  return {"move_net_devices", "hand over network devices", list};
 }
 Named show(const SetHostname& op) { return {"set_hostname", "hostname " + quote(op.name)}; }
 Named show(const SetDomainname& op) { return {"set_domainname", "domainname " + quote(op.name)}; }
@@ -187,9 +188,10 @@ Named show(const StartScope& op) {
   std::string text =
       strf("%s: %s %s for cgroup %s", manager(op.instance), is_slice(op.unit) ? "slice" : "scope",
            quote(op.unit).c_str(), quote(op.record.path).c_str());
+  std::string properties;
   for (const UnitProperty& property : op.properties)
-    text += ", " + property.name + "=" + dbus_text(property.value);
-  return {"start_scope", std::move(text)};
+    properties += ", " + property.name + "=" + dbus_text(property.value);
+  return {"start_scope", std::move(text), std::move(properties)};
 }
 Named show(const AttachScope& op) {
   return {"attach_scope", strf("%s: attach to %s", manager(op.instance), quote(op.unit).c_str())};
@@ -350,13 +352,13 @@ Named show(const MakeSocketPair& op) {
   return {"make_socket_pair", strf("socket pair of type %d for script and program", op.type)};
 }
 Named show(const OpenSockets& op) {
-  std::string text = "open sockets";
+  std::string list;
   unsigned number = op.first;
   for (const ListenSocket& socket : op.sockets)
-    text += strf("%s %u %s: ", number == op.first ? "" : ";", number, quote(socket.name).c_str()) +
+    list += strf("%s %u %s: ", number == op.first ? "" : ";", number, quote(socket.name).c_str()) +
             describe(socket.request),
         ++number;
-  return {"open_sockets", text};
+  return {"open_sockets", "open sockets", list};
 }
 Named show(const CloseFd& op) { return {"close_fd", strf("close fd %d", op.fd)}; }
 Named show(const NotifyFd& op) { return {"notify_fd", strf("a byte to fd %d", op.fd)}; }
@@ -412,23 +414,22 @@ Named show(const LimitChild& op) {
 }
 Named show(const SetRlimits& op) { return {"set_rlimits", "limits " + limits(op.limits)}; }
 Named show(const DropBounding& op) {
-  return {"drop_bounding", "bounding capabilities " + cap_names(op.keep)};
+  return {"drop_bounding", "bounding capabilities", " " + cap_names(op.keep)};
 }
 Named show(const SetUser& op) {
   const std::string ids = op.set_ids ? strf("%u:%u", op.uid, op.gid) : "as it is";
-  std::string text = strf("user %s, groups %s", ids.c_str(),
-                          op.set_groups ? numbers(op.groups).c_str() : "as they are");
-  if (op.umask.has_value()) text += strf(", umask %04o", *op.umask);
-  if (!op.keep_caps) text += ", capabilities as the kernel has it";
-  return {"set_user", text};
+  std::string more = ", groups " + (op.set_groups ? numbers(op.groups) : "as they are");
+  if (op.umask.has_value()) more += strf(", umask %04o", *op.umask);
+  if (!op.keep_caps) more += ", capabilities as the kernel has it";
+  return {"set_user", "user " + ids, more};
 }
 Named show(const SetInheritable& op) {
-  return {"set_inheritable", "inheritable capabilities " +
-                                 (op.set.has_value() ? cap_names(*op.set) : "and permitted ones")};
+  return {"set_inheritable", "inheritable capabilities",
+          " " + (op.set.has_value() ? cap_names(*op.set) : "and permitted ones")};
 }
 Named show(const RaiseAmbient& op) {
-  return {"raise_ambient",
-          "ambient capabilities " + (op.set.has_value() ? cap_names(*op.set) : "as inheritable")};
+  return {"raise_ambient", "ambient capabilities",
+          " " + (op.set.has_value() ? cap_names(*op.set) : "as inheritable")};
 }
 Named show(const SetSecurebits& op) { return {"set_securebits", strf("securebits 0x%x", op.bits)}; }
 Named show(const DropUninheritable&) {
@@ -465,15 +466,18 @@ Named show(const ConnectSeccompAgent& op) {
   return {"connect_seccomp_agent", "connect to the seccomp agent at " + quote(op.from)};
 }
 Named show(const InstallSeccomp&) { return {"install_seccomp", "load the seccomp filter"}; }
-std::string capabilities(const CapSets& sets) {
-  return strf("capabilities: effective %s, permitted %s, inheritable %s, ambient %s",
+std::string four_sets(const CapSets& sets) {
+  return strf(": effective %s, permitted %s, inheritable %s, ambient %s",
               cap_names(sets.effective).c_str(), cap_names(sets.permitted).c_str(),
               cap_names(sets.inheritable).c_str(), cap_names(sets.ambient).c_str());
 }
-Named show(const SetCapabilities& op) { return {"set_capabilities", capabilities(op.sets)}; }
+Named show(const SetCapabilities& op) {
+  return {"set_capabilities", "capabilities", four_sets(op.sets)};
+}
 Named show(const ConfineEarly& op) {
-  return {"confine_early", "load the seccomp filter already, if it lets us finish, and " +
-                               capabilities(op.sets) + "; else " + capabilities(op.otherwise)};
+  return {"confine_early",
+          "load the seccomp filter already, if it lets us finish, and capabilities",
+          four_sets(op.sets) + "; else capabilities" + four_sets(op.otherwise)};
 }
 Named show(const WaitForStart& op) {
   return {"wait_for_start", op.by_pipe ? "wait for a byte of the script" : "wait for the start"};
@@ -555,6 +559,13 @@ std::string_view op_name(const Op& op) {
 }
 
 std::string describe(const Op& op) {
+  return op.visit([](const auto& one) {
+    const Named named = show(one);
+    return named.text + named.lists;
+  });
+}
+
+std::string brief(const Op& op) {
   return op.visit([](const auto& one) { return show(one).text; });
 }
 

@@ -639,5 +639,7 @@ class Op {
 std::string_view op_name(const Op& op);
 // One line: bind "/data" on "/srv", ro nosuid, recursive.
 std::string describe(const Op& op);
+// The beginning of it, for errors: where it would list all that is set, they name what was refused.
+std::string brief(const Op& op);
 
 }  // namespace ctr

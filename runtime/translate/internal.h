@@ -99,6 +99,7 @@ struct ProcessPlan {
   bool is_init;
   std::string keyring;        // empty: none is joined
   bool appears_late = false;  // in a pid namespace of others: a clone of us, with its rights only
+  bool gains_capabilities = false;  // all there are: it enters another user namespace
 };
 void add_process(Work& work, const ProcessPlan& process);
 // Without a process there is a container, but nothing to start in it: the plan ends at the gate.

@@ -37,8 +37,22 @@ ctr::CapSet translate_caps(const std::vector<std::string>& names, Problems& prob
   return set;
 }
 
+// What we do not hold cannot be handed on, unless in a user namespace, where whoever enters it has
+// all. config.md wants a warning, and the container nevertheless.
+void leave_out_what_we_lack(ctr::CapSets& sets, const ctr::CapSet& ours, Problems& problems,
+                            const Pointer& at) {
+  const ctr::CapSet held = sets.permitted | sets.effective | sets.inheritable | sets.ambient;
+  const ctr::CapSet lacking = held - ours;
+  if (lacking.empty()) return;
+  problems.warning(at, ctr::cap_names(lacking) + " cannot be granted: we do not hold that");
+  for (ctr::CapSet* set : {&sets.permitted, &sets.effective, &sets.inheritable, &sets.ambient})
+    *set = *set & ours;
+}
+
 // Absent capabilities are none: what a program was not given it does not have.
-ctr::CapSets translate_capabilities(const Process& process, Problems& problems, const Pointer& at) {
+ctr::CapSets translate_capabilities(const Work& work, const ProcessPlan& plan, const Pointer& at) {
+  const Process& process = plan.process;
+  Problems& problems = work.problems;
   ctr::CapSets sets;
   if (!process.capabilities.has_value()) return sets;
   const Capabilities& caps = *process.capabilities;
@@ -51,6 +65,7 @@ ctr::CapSets translate_capabilities(const Process& process, Problems& problems, 
   sets.ambient = sets.ambient & sets.permitted & sets.inheritable;
   for (const ctr::CapProblem& problem : ctr::check_cap_sets(sets))
     problems.error(at.at(ctr::cap_kind_name(problem.kind)), problem.message);
+  if (!plan.gains_capabilities) leave_out_what_we_lack(sets, work.facts.permitted, problems, at);
   return sets;
 }
 
@@ -319,8 +334,7 @@ void add_idle_process(Work& work) {
 void add_process(Work& work, const ProcessPlan& plan) {
   const Process& process = plan.process;
   refuse_handler(work);
-  const ctr::CapSets caps =
-      translate_capabilities(process, work.problems, plan.at.at("capabilities"));
+  const ctr::CapSets caps = translate_capabilities(work, plan, plan.at.at("capabilities"));
   const Limits limits = translate_rlimits(process, work.problems, plan.at.at("rlimits"));
   work.plan.program = {process.args, environment(process, work.options.extra_env)};
 

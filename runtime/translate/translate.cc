@@ -312,7 +312,9 @@ Translation translate(const Spec& spec, const ctr::HostFacts& facts,
   if (spec.process.has_value()) {
     const std::string keyring =
         options.no_new_keyring ? std::string() : std::string("_ses.") + options.id;
-    add_process(work, {*spec.process, Pointer("/process"), true, keyring, late});
+    const bool callers = options.callers.contains(NamespaceType::User);
+    add_process(work, {*spec.process, Pointer("/process"), true, keyring, late,
+                       work.in_user_namespace() && !callers});
   } else {
     add_idle_process(work);
   }
@@ -368,7 +370,8 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   if (seen_late && !seen_last)
     work.plan.add(Phase::Namespaces, ctr::Actor::Both, ctr::CloneAgain{.lends_memory = true});
   if (!seen_last) add_oom_score(work, process, Pointer());  // of who goes on
-  if ((target.namespaces & CLONE_NEWUSER) != 0) add_identity(work);
+  const bool other_user_namespace = (target.namespaces & CLONE_NEWUSER) != 0;
+  if (other_user_namespace) add_identity(work);
   if (!seen_last) work.child(Phase::Process, ctr::NewSession{});
   if (process.terminal) {
     ctr::OpenTerminal op{.uid = process.user.uid, .on_console = false, .controls = !seen_last};
@@ -380,7 +383,7 @@ Translation translate_exec(const Process& process, const ExecTarget& target,
   }
   const std::string keyring =
       target.no_new_keyring ? std::string() : std::string("_ses.") + target.id;
-  add_process(work, {process, Pointer(), false, keyring, seen_last});
+  add_process(work, {process, Pointer(), false, keyring, seen_last, other_user_namespace});
   out.problems = std::move(problems).take();
   return out;
 }

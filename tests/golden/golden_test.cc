@@ -48,6 +48,7 @@ ctr::HostFacts pretended_host(const std::string& words) {
   facts.egid = facts.euid;
   facts.selinux = words.find("selinux") != std::string::npos;
   facts.effective = rootless ? ctr::CapSet() : ctr::CapSet::up_to(ctr::kLastNamedCap);
+  facts.permitted = facts.effective;
   facts.apparmor = words.find("apparmor") != std::string::npos;
   return facts;
 }

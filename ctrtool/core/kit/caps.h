@@ -8,11 +8,10 @@
 //      setgroups, setresgid, setresuid: the caller
 //   3. apply_caps         permitted, effective, inheritable, then the ambient set
 //
-// A capability that the container shall hold (permitted, effective, inheritable, ambient) and that
-// we do not hold ourselves is an error that names it: runc and crun fail too, with a bare EPERM of
-// capset(2); but an ambient one they only warn about, or not at all, and we do not. A name in the
-// bounding set is no request to hold anything: what is absent from our own bounding set stays
-// absent, as in both peers. What must leave the bounding set and cannot is an error; runc skips the
+// A capability that is to be held (permitted, effective, inheritable, ambient) and that we do not hold
+// ourselves is an error here, which names it; who asks for less instead, as config.md wants it, does
+// so before. A name in the bounding set is no request to hold anything: what is absent from our own
+// bounding set stays absent, as with runc and crun. What must leave the bounding set and cannot is an error; runc skips the
 // whole step without CAP_SETPCAP.
 #pragma once
 

@@ -51,6 +51,7 @@ Result<HostFacts> read_host_facts() {
   facts.egid = ::getegid();
   const sys::CapTriple caps = TRY(sys::capget());
   facts.effective = CapSet(caps.effective);
+  facts.permitted = CapSet(caps.permitted);
   facts.last_cap = TRY(kernel_last_cap());
   const std::string uid_map = TRY(sys::read_file_at(kCwd, "/proc/self/uid_map"));
   facts.initial_user_namespace = maps_everything(uid_map);

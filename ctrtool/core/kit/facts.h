@@ -14,6 +14,7 @@ struct HostFacts {
   uid_t euid = 0;
   gid_t egid = 0;
   CapSet effective{};
+  CapSet permitted{};
   int last_cap = kLastNamedCap;
   bool initial_user_namespace = true;
   bool setgroups_denied = false;  // in our user namespace, and so in those made below it

@@ -90,6 +90,12 @@ several_at_once() {
 # Of the last output, that of `guest fds`.
 is_stdio_only() { [ "$(printf '%s\n' "$out" | wc -l)" = 3 ] || fail "more than three descriptors"; }
 
+# /tmp/profile.json, a seccomp profile under which no program can be executed: `create` cannot know.
+forbid_execve() {
+  printf '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["execve"],"action":"SCMP_ACT_ERRNO"}]}' \
+    >/tmp/profile.json
+}
+
 # words WORD...: as a JSON array.
 words() { printf '%s\036' "$@" | jq -R -s -c 'split("\u001e")[:-1]'; }
 

@@ -53,6 +53,13 @@ t_run_directory() {
   expect 1 run --rm /tmp/rootfs c /etc
   says "permission denied"
 }
+t_start_fails_cleanly() {
+  forbid_execve
+  expect 1 run --rm --seccomp --seccomp-profile /tmp/profile.json /tmp/rootfs c true
+  says "Operation not permitted"
+  expect 0 ctr container ls -q
+  is ""
+}
 t_run_tty() {
   run_on_terminal ctr run --rm -t $runtime --rootfs /tmp/rootfs c sh
 }

@@ -112,6 +112,17 @@ t_create_fails_cleanly() {
   expect 127 run --name box bb /missing
   expect 0 docker rm box
 }
+# Docker asks once whether it has stopped, right away, and else leaves everything behind.
+t_start_fails_cleanly() {
+  forbid_execve
+  for _ in 1 2 3 4 5; do
+    expect 125 run --rm --security-opt seccomp=/tmp/profile.json bb true
+    says "Operation not permitted"
+    gone "in the state root" state_left
+  done
+  expect 0 docker ps -a -q
+  is ""
+}
 
 # --- terminals -----------------------------------------------------------------
 t_run_tty() {

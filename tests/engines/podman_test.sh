@@ -38,6 +38,14 @@ t_create_fails_cleanly() {
   expect 127 run --name c bb /missing
   expect 0 podman rm c
 }
+# `start` says that the program could not be executed, and podman cleans up behind it.
+t_start_fails_cleanly() {
+  forbid_execve
+  expect 126 run --rm --security-opt seccomp=/tmp/profile.json bb true
+  says "Operation not permitted"
+  expect 0 podman ps -a -q
+  is ""
+}
 
 # --- terminals -----------------------------------------------------------------
 t_run_tty() {

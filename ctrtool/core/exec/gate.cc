@@ -16,6 +16,8 @@
 namespace ctr {
 namespace {
 
+constexpr int kEndsWithinMs = 5000;  // an init that has said why it cannot start
+
 // Waits until the channel has something to say; false when init died without a word.
 Result<bool> wait_for_word(const Channel& channel, BorrowedFd init) {
   pollfd fds[2] = {{channel.socket().raw(), POLLIN, 0}, {init.raw(), POLLIN, 0}};
@@ -71,7 +73,11 @@ Result<void> release_gate(const std::string& path, BorrowedFd init) {
   const Channel channel(TRY(sys::connect_unix(path, SOCK_SEQPACKET)));
   TRY(channel.send(MessageType::Go));
   TRY(sys::unlinkat(kCwd, path, 0));
-  return await_start(channel, init);
+  Result<void> started = await_start(channel, init);
+  if (started.ok()) return {};
+  const Result<bool> ended = sys::wait_pidfd(init, kEndsWithinMs);
+  if (!ended.ok()) started.error().message += "; then: " + ended.error().message;
+  return started;
 }
 
 Result<Channel> wait_at_gate(BorrowedFd listener) {

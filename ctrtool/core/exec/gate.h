@@ -23,7 +23,8 @@ Result<bool> gate_waits(const std::string& path);
 
 // Starts the program: connects, asks, removes the gate's file, and waits until the program runs or
 // cannot. `init`: a pidfd; its death ends the wait with ChildDied. The error of a failed execve or
-// startContainer hook is init's own text.
+// startContainer hook is init's own text, and comes when init has ended: engines ask at once what
+// has become of the container, and clean up behind one that has stopped.
 Result<void> release_gate(const std::string& path, BorrowedFd init);
 
 // Init's side: waits for a start message; the answer goes to the channel returned.

@@ -229,6 +229,7 @@ class MountPlanner {
     op.data = options.data;
     op.attrs = attrs_of(options);
     op.copy_up = options.tmpcopyup;
+    keep_attributes(op);
     op.real_directory = mount.type == "proc" || mount.type == "sysfs";
     op.else_bind = bind_instead(mount.type);
     if (mount.type != "proc" && mount.type != "sysfs") op.label = plan_.label;
@@ -243,6 +244,14 @@ class MountPlanner {
     defer_readonly(op);
     if (op.type == "sysfs") make_mount_readonly(op);
     plan_.mounts.push_back(child_step(op, at_));
+  }
+
+  // What was asked for is for the new directory, not what the old one happened to have.
+  static void keep_attributes(ctr::MountFs& op) {
+    if (op.type != "tmpfs") return;
+    const auto asked = [&op](const char* key) { return op.data.find(key) != std::string::npos; };
+    op.keep_mode = !asked("mode=");
+    op.keep_owner = op.copy_up && op.keep_mode && !asked("uid=") && !asked("gid=");
   }
 
   // The mount alone: who joins the network namespace shares its sysfs, and may want to write.

@@ -220,6 +220,12 @@ t_mounts() {
   expect 0 run --rm --mount type=bind,src=/tmp/data,dst=/data,options=rbind:ro /tmp/rootfs c sh -c 'cat /data/file; touch /data/x || echo refused'
   says outside refused
 }
+t_tmpfs() {
+  for place in root scratch; do
+    expect 0 run --rm --mount type=tmpfs,src=tmpfs,dst=/$place /tmp/rootfs c stat -c %a /$place
+    case $place in root) is 755 ;; *) is 1777 ;; esac
+  done
+}
 t_read_only() {
   expect 1 run --rm --read-only /tmp/rootfs c touch /x
   says "Read-only file system"

@@ -346,6 +346,9 @@ t_init() {
 t_read_only_and_tmpfs() {
   expect 0 run --rm --read-only --tmpfs /scratch:size=2m,mode=1770 bb sh -c 'touch /x || echo refused; df -k /scratch | tail -1; stat -c %a /scratch; touch /scratch/x'
   says refused 2048 1770
+  expect 0 run --rm --user 1000 --tmpfs /scratch --tmpfs /root bb sh -c 'touch /scratch/x && stat -c %a /scratch /root'
+  is "1777
+755"
 }
 t_volume() {
   mkdir /tmp/data

@@ -205,6 +205,14 @@ t_read_only() {
 t_tmpfs() {
   expect 0 run --rm --tmpfs /scratch:size=2m,mode=1770 bb sh -c 'df -k /scratch | tail -1; stat -c %a /scratch; touch /scratch/x'
   says 2048 1770
+  # A new directory is everybody's, as tmpfs has it; one of the image keeps its mode and its owner.
+  expect 0 run --rm --user 1000 --tmpfs /scratch --tmpfs /root bb sh -c 'touch /scratch/x && stat -c "%a %u" /scratch /root'
+  is "1777 0
+755 0"
+  chmod 750 /tmp/rootfs/var && chown 1000 /tmp/rootfs/var
+  tar -C /tmp/rootfs -c . | podman import - owned >/dev/null 2>&1
+  expect 0 run --rm --tmpfs /var owned stat -c "%a %u" /var
+  is "750 1000"
 }
 t_volume() {
   mkdir /tmp/data

@@ -238,6 +238,25 @@ OCI_TEST(Mounts, TmpCopyUp) {
   EXPECT_EQ(read_file(bundle.in_rootfs("/data/sub/file")), "kept\n");
 }
 
+// As crun and runc have it: of a directory that is there the mode, of a new one tmpfs's own.
+OCI_TEST(Mounts, TmpfsHasTheModeOfWhatItCovers) {
+  const auto mode_of = [](const std::string& options) {
+    Bundle bundle;
+    make_directories(bundle.in_rootfs("/old"));
+    EXPECT_EQ(::chmod(bundle.in_rootfs("/old").c_str(), 0750), 0);
+    EXPECT_EQ(::chown(bundle.in_rootfs("/old").c_str(), 7, 8), 0);
+    for (const char* at : {"/old", "/new"})
+      with_mount(bundle, R"({"type":"tmpfs","source":"tmpfs","destination":")" + std::string(at) +
+                             R"(","options":[)" + options + "]}");
+    return shell_output(bundle, "stat -c '%a %u:%g' /old /new");
+  };
+  EXPECT_EQ(mode_of(R"("nosuid")"), "750 0:0\n1777 0:0\n");
+  EXPECT_EQ(mode_of(R"("mode=711")"), "711 0:0\n711 0:0\n");
+  EXPECT_EQ(mode_of(R"("tmpcopyup")"), "750 7:8\n1777 0:0\n");
+  EXPECT_EQ(mode_of(R"("tmpcopyup","mode=711")"), "711 0:0\n711 0:0\n");
+  EXPECT_EQ(mode_of(R"("tmpcopyup","uid=3")"), "750 3:0\n1777 3:0\n");
+}
+
 OCI_TEST(Mounts, OrderIsTheConfigs) {
   Bundle bundle;
   TempDir data;

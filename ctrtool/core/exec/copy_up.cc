@@ -106,10 +106,14 @@ Result<void> copy_directory(BorrowedFd from, BorrowedFd to, int depth) {
 
 Result<void> copy_tree(BorrowedFd from, BorrowedFd to) { return copy_directory(from, to, 0); }
 
-Result<void> copy_attributes(BorrowedFd from, BorrowedFd to) {
+Result<void> copy_owner(BorrowedFd from, BorrowedFd to) {
+  const struct stat st = TRY(sys::fstat(from));
+  return sys::fchownat(to, "", st.st_uid, st.st_gid, 0);
+}
+
+Result<void> copy_mode(BorrowedFd from, BorrowedFd to) {
   const struct stat st = TRY(sys::fstat(from));
   const UniqueFd readable = TRY(sys::openat(to, ".", O_RDONLY | O_DIRECTORY));
-  TRY(sys::fchownat(to, "", st.st_uid, st.st_gid, 0));
   return sys::fchmod(readable, st.st_mode & 07777);
 }
 

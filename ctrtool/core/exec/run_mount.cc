@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/exec/child.h"
@@ -285,9 +286,12 @@ Result<void> run(const BindMount& op, Context& ctx) {
 }
 
 Result<void> run(const MountFs& op, Context& ctx) {
+  // Before the mount point is made: one that was not there has nothing to be kept.
+  std::optional<UniqueFd> covered;
+  if (op.copy_up || op.keep_mode)
+    covered = TRY(open_in_root_if_exists(ctx.root, op.at,
+                                         (op.copy_up ? O_RDONLY : O_PATH) | O_DIRECTORY));
   const UniqueFd target = TRY(fs_target(ctx.root, op));
-  UniqueFd covered;
-  if (op.copy_up) covered = TRY(sys::openat(target, ".", O_RDONLY | O_DIRECTORY));
   const Result<void> mounted = mount_fs(target, op, ctx);
   if (!mounted.ok()) {
     const bool denied = mounted.error().code == EPERM || mounted.error().code == EACCES;
@@ -296,17 +300,17 @@ Result<void> run(const MountFs& op, Context& ctx) {
   }
   // The kernel takes no label for a new mqueue; its root takes one.
   const bool relabel = op.label.has_value() && op.type == "mqueue";
-  const bool more = op.copy_up || relabel || op.attrs != MountAttrs{};
+  const bool more = covered.has_value() || relabel || op.attrs != MountAttrs{};
   if (!more) return {};
   const UniqueFd top = TRY(open_in_root(ctx.root, op.at, O_PATH | O_DIRECTORY));
   if (relabel) {
     TRY(sys::fchdir(top));
     TRY(sys::setxattr(".", "security.selinux", op.label->label));
   }
-  if (op.copy_up) {
-    // A mode that was asked for is for the new directory, not what the old one happened to have.
-    if (op.data.find("mode=") == std::string::npos) TRY(copy_attributes(covered, top));
-    TRY(copy_tree(covered, top));
+  if (covered.has_value()) {
+    if (op.keep_owner) TRY(copy_owner(*covered, top));
+    if (op.keep_mode) TRY(copy_mode(*covered, top));
+    if (op.copy_up) TRY(copy_tree(*covered, top));
   }
   return set_attrs(top, op.attrs);
 }

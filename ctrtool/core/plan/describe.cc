@@ -286,9 +286,12 @@ Named show(const BindMount& op) {
 }
 Named show(const MountFs& op) {
   return {"mount_fs",
-          strf("mount %s on %s%s%s%s%s", op.type.c_str(), quote(op.at).c_str(),
+          strf("mount %s on %s%s%s%s%s%s", op.type.c_str(), quote(op.at).c_str(),
                attrs(op.attrs, op.flags).c_str(),
                op.data.empty() ? "" : (", data " + quote(op.data)).c_str(),
+               op.keep_owner  ? ", mode and owner of what it covers"
+               : op.keep_mode ? ", mode of what it covers"
+                              : "",
                op.copy_up ? ", with what it covers" : "", mount_label(op.label).c_str())};
 }
 Named show(const MountCgroups& op) {

@@ -291,6 +291,8 @@ struct MountFs {
   std::string data;
   MountAttrs attrs{};           // what mount(2) cannot say: recursive bits, propagation
   bool copy_up = false;         // a tmpfs that starts with what it covers (tmpcopyup)
+  bool keep_mode = false;       // its root gets the mode of the directory that it covers, if any
+  bool keep_owner = false;      // likewise the owner
   bool real_directory = false;  // refuse a link on the way: /proc and /sys (CVE-2019-16884)
   std::optional<MountLabel> label{};
   std::string else_bind;  // not permitted: bind this host path instead (sysfs in a user namespace)

@@ -34,8 +34,11 @@ using testing::HasSubstr;
 struct Manners {
   std::string silent_at{};  // from there on it reads, and says nothing
   std::string leaves_at{};
+  bool deaf = false;  // after "AUTH" it does not even read
   std::string refuses{};
-  std::string job_result = "done";  // of a unit that is to be started
+  int late_ms = 0;  // with what it says to StartTransientUnit
+  std::string refusal = "org.freedesktop.DBus.Error.AccessDenied";
+  std::string job_result = "done";  // of a unit that is to be started; empty: none before StopUnit
   bool endless_news = false;        // of other jobs, and nothing else, behind that job
 };
 
@@ -66,9 +69,11 @@ class Conversation {
       : manners_(manners), peer_(std::move(peer)), log_(std::move(log)) {}
 
   void go_on_to_the_end() {
-    const bool let_in = wait_for("BEGIN\r\n");
-    if (!let_in || !meets("AUTH")) return;
+    if (!wait_for("BEGIN\r\n")) return;
+    note("AUTH");
+    if (!meets("AUTH")) return;
     say("DATA\r\nOK 0123456789abcdef0123456789abcdef\r\n");
+    while (manners_.deaf) ::pause();
     while (const std::optional<DbusMessage> call = hear()) {
       note(call->member);
       if (!meets(call->member) || !answer(*call)) return;
@@ -111,24 +116,29 @@ class Conversation {
 
   // False: it leaves.
   bool answer(const DbusMessage& call) {
+    if (call.member == "StartTransientUnit") sleep_ms(manners_.late_ms);
     if (call.member == manners_.refuses) {
       DbusMessage refusal = answer_to(call, DbusMessageType::Error);
-      refusal.error = "org.freedesktop.DBus.Error.AccessDenied";
+      refusal.error = manners_.refusal;
       refusal.body = {DbusValue::string("not\nfor you")};
       say(refusal);
       return true;
     }
     DbusMessage answer = answer_to(call, DbusMessageType::Return);
     const bool starts = call.member == "StartTransientUnit";
-    const bool has_job = starts || call.member == "StopUnit";
+    const bool stops = call.member == "StopUnit";
+    const bool has_job = starts || stops;
     if (call.member == "Get") answer.body = {DbusValue::variant(DbusValue::string(""))};
-    if (has_job) answer.body = {DbusValue{"o", 0, "/job/7", {}}};
+    if (has_job) answer.body = {DbusValue{"o", 0, starts ? "/job/7" : "/job/8", {}}};
     say(answer);
     while (starts && manners_.endless_news) say(job_removed("/job/6", "done"));
     if (!has_job) return true;
     if (!meets("JobRemoved")) return false;
     say(job_removed("/job/6", "failed"));
-    say(job_removed("/job/7", starts ? manners_.job_result : "done"));
+    const bool ends = !manners_.job_result.empty();
+    if (stops && !ends) say(job_removed("/job/7", "canceled"));
+    if (stops) say(job_removed("/job/8", "done"));
+    if (starts && ends) say(job_removed("/job/7", manners_.job_result));
     return true;
   }
 
@@ -211,8 +221,8 @@ NS_TEST(Systemd, OneThatSaysNothingIsNotWaitedForForEver) {
     ASSERT_FALSE(started.ok());
     EXPECT_EQ(started.error().code, ETIMEDOUT);
     EXPECT_THAT(started.error().message, HasSubstr("no answer"));
-    const bool was_started = manager.was_asked("StartTransientUnit");
-    EXPECT_TRUE(!was_started || eventually([&] { return manager.was_asked("StopUnit"); }));
+    // Without a word about it, that unit may be another's.
+    EXPECT_EQ(manager.was_asked("StopUnit"), std::string(member) == "JobRemoved");
   }
 }
 
@@ -264,6 +274,109 @@ NS_TEST(Systemd, OneThatDiesIsTold) {
                 testing::AnyOf(HasSubstr("the peer has closed"), HasSubstr("Connection reset"),
                                HasSubstr("Broken pipe"), HasSubstr("cannot be reached")));
   }
+}
+
+// Readable from the start, or as soon as the manager has been asked that.
+class Interruption {
+ public:
+  Interruption() { come(); }
+  Interruption(const Manager& manager, const std::string& member) : teller_(::fork()) {
+    if (teller_ != 0) return;
+    if (eventually([&] { return manager.was_asked(member); })) come();
+    ::_exit(0);
+  }
+  Interruption(const Interruption&) = delete;
+  Interruption& operator=(const Interruption&) = delete;
+  ~Interruption() {
+    if (teller_ > 0) ::waitpid(teller_, nullptr, 0);
+  }
+  ctr::SystemdPatience of(ctr::SystemdPatience patience) const {
+    patience.interrupted = pipe_.read;
+    return patience;
+  }
+
+ private:
+  void come() const { EXPECT_TRUE(ctr::sys::write_all(pipe_.write, "x").ok()); }
+
+  ctr::sys::Pipe pipe_ = ctr::sys::pipe().value();
+  pid_t teller_ = -1;
+};
+
+NS_TEST(Systemd, WhoIsInterruptedAsksForNothing) {
+  const Directory directory;
+  const Manager manager(directory.path(), {});
+  const Interruption interruption;
+  EXPECT_EQ(start(interruption.of(kMuch)).error().code, EINTR);
+  EXPECT_FALSE(manager.was_asked("AUTH"));
+}
+
+NS_TEST(Systemd, WhoIsInterruptedWaitsNoLonger) {
+  const Directory directory;
+  for (const char* member : {"AUTH", "Get", "StartTransientUnit", "JobRemoved"}) {
+    SCOPED_TRACE(member);
+    const Manager manager(directory.path(), {.silent_at = member});
+    const bool job = std::string(member) == "JobRemoved";
+    const Interruption interruption(manager, job ? "StartTransientUnit" : member);
+    const ctr::Result<void> started = start(interruption.of(kMuch));
+    ASSERT_FALSE(started.ok());
+    EXPECT_EQ(started.error().code, EINTR);
+    EXPECT_THAT(started.error().message, HasSubstr("interrupted by a signal"));
+    EXPECT_EQ(manager.was_asked("StopUnit"), job);
+  }
+}
+
+NS_TEST(Systemd, WhoIsInterruptedStopsWhatWasBegun) {
+  const Directory directory;
+  for (const int late_ms : {0, 300}) {
+    SCOPED_TRACE(late_ms);
+    const Manager manager(directory.path(), {.late_ms = late_ms, .job_result = ""});
+    const Interruption interruption(manager, "StartTransientUnit");
+    const ctr::Result<void> started = start(interruption.of(kMuch));
+    ASSERT_FALSE(started.ok());
+    EXPECT_EQ(started.error().code, EINTR);
+    EXPECT_EQ(started.error().message.find("also"), std::string::npos) << started.error().message;
+    EXPECT_TRUE(manager.was_asked("StopUnit"));
+  }
+}
+
+NS_TEST(Systemd, WhoIsInterruptedStopsNoUnitOfAnothers) {
+  const Directory directory;
+  const Manager manager(directory.path(), {.refuses = "StartTransientUnit",
+                                           .late_ms = 300,
+                                           .refusal = "org.freedesktop.systemd1.UnitExists"});
+  const Interruption interruption(manager, "StartTransientUnit");
+  EXPECT_EQ(start(interruption.of(kMuch)).error().code, EINTR);
+  EXPECT_FALSE(manager.was_asked("StopUnit"));
+}
+
+NS_TEST(Systemd, OneThatDoesNotReadIsNotWaitedForForEver) {
+  const Directory directory;
+  const Manager manager(directory.path(), {.deaf = true});
+  const auto say_much = [](ctr::SystemdPatience patience) -> ctr::Result<void> {
+    Systemd systemd = TRY(Systemd::connect(SystemdInstance::User, patience));
+    return systemd.start_scope(
+        "x.scope", {{"Description", DbusValue::string(std::string(1U << 20, 'x'))}}, ::getpid());
+  };
+  const ctr::Result<void> said = say_much(kLittle);
+  ASSERT_FALSE(said.ok());
+  EXPECT_EQ(said.error().code, ETIMEDOUT);
+}
+
+// As one that is stopped, or a bus that many others wait for.
+NS_TEST(Systemd, OneThatTakesUpNoConnectionIsNotWaitedForForEver) {
+  const Directory directory;
+  make_directories(directory.path() + "/systemd");
+  const std::string path = directory.path() + "/systemd/private";
+  const UniqueFd listener = ctr::sys::listen_unix(path, SOCK_STREAM, 0).value();
+  std::vector<UniqueFd> queue;
+  while (true) {
+    ctr::Result<UniqueFd> one = ctr::sys::connect_unix(path, SOCK_STREAM | SOCK_NONBLOCK);
+    if (!one.ok()) break;
+    queue.push_back(std::move(one).value());
+  }
+  EXPECT_EQ(start(kLittle).error().code, ETIMEDOUT);
+  const Interruption interruption;
+  EXPECT_EQ(start(interruption.of(kMuch)).error().code, EINTR);
 }
 
 // --- the program, as an engine drives it -------------------------------------------------------

@@ -49,6 +49,8 @@ DbusMessage bus_call(const char* member, std::vector<DbusValue> body) {
   return message;
 }
 
+bool is_unanswered(const Error& error) { return error.code == ETIMEDOUT || error.code == EINTR; }
+
 bool says(const Error& error, const char* name) { return error.message.starts_with(name); }
 
 DbusValue processes(pid_t process) {
@@ -104,11 +106,14 @@ bool is_end_of(const DbusMessage& signal, const std::string& job) {
 }  // namespace
 
 Result<Systemd> Systemd::connect(SystemdInstance instance, SystemdPatience patience) {
-  Result<Dbus> direct = Dbus::connect(private_address(instance), patience.answer_ms);
+  const DbusPatience answer{patience.answer_ms, patience.interrupted, patience.grace_ms};
+  Result<Dbus> direct = Dbus::connect(private_address(instance), answer);
   if (direct.ok()) return Systemd(std::move(direct).value(), false, patience.job_ms);
   // Who is there and says nothing says nothing through the bus.
-  if (direct.error().code == ETIMEDOUT) return with_context(std::move(direct).error(), "systemd");
-  Result<Dbus> bus = Dbus::connect(bus_address(instance), patience.answer_ms);
+  if (is_unanswered(direct.error())) return with_context(std::move(direct).error(), "systemd");
+  Result<Dbus> bus = Dbus::connect(bus_address(instance), answer);
+  if (!bus.ok() && is_unanswered(bus.error()))
+    return with_context(std::move(bus).error(), "systemd");
   if (!bus.ok())
     return make_error(Kind::Unsupported, "systemd: the %s manager cannot be reached: %s",
                       instance == SystemdInstance::User ? "user's" : "system",
@@ -144,8 +149,7 @@ Result<std::string> Systemd::cgroup_root() {
   return path;
 }
 
-Result<void> Systemd::run_job(DbusMessage message, const std::string& unit) {
-  const std::vector<DbusValue> answer = TRY(dbus_.call(std::move(message)));
+Result<void> Systemd::await_job(const std::vector<DbusValue>& answer, const std::string& unit) {
   if (answer.size() != 1 || answer[0].type != "o")
     return make_error(Kind::System, "systemd: no job");
   const std::string& job = answer[0].text;
@@ -159,6 +163,22 @@ Result<void> Systemd::run_job(DbusMessage message, const std::string& unit) {
                     escape(result).c_str());
 }
 
+Result<void> Systemd::start(DbusMessage message, const std::string& unit) {
+  TRY(dbus_.send(message));
+  Result<std::vector<DbusValue>> answer = dbus_.answer_to(message);
+  Result<void> started = answer.ok() ? await_job(*answer, unit) : answer.error();
+  if (started.ok()) return {};
+  // Not to be stopped before it is known to be ours: another may have that name.
+  if (!answer.ok() && is_unanswered(answer.error())) {
+    dbus_.set_grace(kUndoGraceMs);
+    answer = dbus_.answer_to(message);
+  }
+  if (!answer.ok()) return started;
+  const Result<void> stopped = stop(unit);
+  if (!stopped.ok()) started.error().message += "; also: " + stopped.error().message;
+  return started;
+}
+
 Result<void> Systemd::start_scope(const std::string& unit, std::vector<UnitProperty> properties,
                                   pid_t process) {
   if (process > 0) properties.push_back({"PIDs", processes(process)});
@@ -166,21 +186,15 @@ Result<void> Systemd::start_scope(const std::string& unit, std::vector<UnitPrope
   const DbusMessage message =
       manager_call("StartTransientUnit", {DbusValue::string(unit), DbusValue::string("fail"),
                                           as_dbus(properties), DbusValue::array("(sa(sv))", {})});
-  Result<void> started = run_job(message, unit);
-  if (started.ok()) return {};
-  if (says(started.error(), kUnitExists)) {
+  Result<void> started = start(message, unit);
+  if (!started.ok() && says(started.error(), kUnitExists)) {
     // Perhaps only the memory of one that failed.
     static_cast<void>(dbus_.call(manager_call("ResetFailedUnit", {DbusValue::string(unit)})));
-    started = run_job(message, unit);
-    if (started.ok()) return {};
+    started = start(message, unit);
   }
-  Error error = with_context(std::move(started).error(), "start " + quote(unit));
-  if (error.message.find(kUnitExists) != std::string::npos) {
-    error.kind = Kind::Exists;
-  } else {
-    static_cast<void>(stop(unit));
-  }
-  return error;
+  if (started.ok()) return {};
+  if (says(started.error(), kUnitExists)) started.error().kind = Kind::Exists;
+  return with_context(std::move(started).error(), "start " + quote(unit));
 }
 
 Result<void> Systemd::attach(const std::string& unit, const std::string& below, pid_t process) {
@@ -205,9 +219,10 @@ Result<void> Systemd::set_properties(const std::string& unit,
 }
 
 Result<void> Systemd::stop(const std::string& unit) {
-  const DbusMessage message =
-      manager_call("StopUnit", {DbusValue::string(unit), DbusValue::string("replace")});
-  const Result<void> stopped = run_job(message, unit);
+  dbus_.set_grace(kUndoGraceMs);
+  const Result<std::vector<DbusValue>> answer =
+      dbus_.call(manager_call("StopUnit", {DbusValue::string(unit), DbusValue::string("replace")}));
+  const Result<void> stopped = answer.ok() ? await_job(*answer, unit) : answer.error();
   if (!stopped.ok() && says(stopped.error(), kNoSuchUnit)) return {};
   if (!stopped.ok()) return with_context(stopped.error(), "stop " + quote(unit));
   static_cast<void>(dbus_.call(manager_call("ResetFailedUnit", {DbusValue::string(unit)})));

@@ -188,6 +188,16 @@ Result<UniqueFd> accept(BorrowedFd listener) {
   }
 }
 
+Result<std::size_t> send(BorrowedFd socket, std::string_view data) {
+  while (true) {
+    const ssize_t sent = ::send(socket.raw(), data.data(), data.size(), MSG_NOSIGNAL);
+    if (sent >= 0) return static_cast<std::size_t>(sent);
+    if (errno == EINTR) continue;
+    const int err = errno;
+    return sys_error(err, "send on %s", show(socket).c_str());
+  }
+}
+
 Result<void> send_message(BorrowedFd socket, std::string_view data,
                           const std::vector<BorrowedFd>& fds) {
   if (fds.size() > kMaxFds) return sys_error(ETOOMANYREFS, "send %zu descriptors", fds.size());

@@ -32,7 +32,8 @@ Result<void> setsockopt(BorrowedFd socket, int level, int name, std::string_view
                         const std::string& shown);
 // In the network namespace of the socket.
 Result<int> interface_index(BorrowedFd socket, const std::string& name);
-// Paths longer than sun_path go through an O_PATH descriptor of the directory.
+// Paths longer than sun_path go through an O_PATH descriptor of the directory. EAGAIN (of a socket
+// that does not wait: too many others do) is an error like others.
 Result<UniqueFd> connect_unix(const std::string& path, int type);
 // An abstract address, without the leading NUL.
 Result<UniqueFd> connect_abstract(const std::string& name, int type);
@@ -42,6 +43,8 @@ Result<UniqueFd> bind_unix(const std::string& path, int type);
 Result<UniqueFd> listen_unix(const std::string& path, int type, int backlog);
 Result<UniqueFd> accept(BorrowedFd listener);
 
+// send(2) with MSG_NOSIGNAL: how many of the bytes went. EAGAIN is an error like others.
+Result<std::size_t> send(BorrowedFd socket, std::string_view data);
 // One message with its descriptors (at most 253). MSG_NOSIGNAL always.
 Result<void> send_message(BorrowedFd socket, std::string_view data,
                           const std::vector<BorrowedFd>& fds);

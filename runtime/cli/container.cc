@@ -59,10 +59,12 @@ Result<void> thaw_v1(const ContainerState& state) {
   return cgroup.set_frozen(false);
 }
 
-// A manager that is no longer there has taken its units with it.
-Result<void> stop_scope(const ContainerState& state) {
+// A manager that is no longer there has taken its units with it; one that says nothing has not.
+Result<void> stop_scope(const ContainerState& state, ctr::BorrowedFd interrupted) {
   if (state.cgroup.scope.empty()) return {};
-  Result<ctr::Systemd> manager = ctr::Systemd::connect(state.cgroup.systemd);
+  Result<ctr::Systemd> manager = ctr::Systemd::connect(
+      state.cgroup.systemd, {.interrupted = interrupted, .grace_ms = ctr::kUndoGraceMs});
+  if (!manager.ok() && manager.error().code == ETIMEDOUT) return manager.error();
   if (!manager.ok()) return {};
   return manager->stop(state.cgroup.scope);
 }
@@ -102,12 +104,12 @@ Result<void> remove_cgroup(const ctr::Cgroup& cgroup) {
   return cgroup.remove();
 }
 
-Result<void> remove_recorded_cgroup(const ContainerState& state) {
+Result<void> remove_recorded_cgroup(const ContainerState& state, ctr::BorrowedFd interrupted) {
   if (!has_cgroup(state)) return {};
   const ctr::CgroupLayout layout = TRY(ctr::discover_cgroups());
   const bool anothers = TRY(cgroup_has_become_anothers(state, layout));
   if (anothers) return {};
-  TRY(stop_scope(state));
+  TRY(stop_scope(state, interrupted));
   const ctr::Cgroup cgroup = TRY(ctr::Cgroup::open(layout, cgroup_record(state)));
   return remove_cgroup(cgroup);
 }
@@ -238,11 +240,11 @@ Result<void> unmount_shared_root(const ContainerState& state) {
 }
 
 Result<void> destroy_container(const CommandContext& context, const Container& container,
-                               const ctr::Cgroup* cgroup) {
+                               const ctr::Cgroup* cgroup, ctr::BorrowedFd interrupted) {
   const ContainerState& state = container.state;
   TRY(kill_container(state));
   TRY(wait_for_end(state));
-  TRY(cgroup != nullptr ? remove_cgroup(*cgroup) : remove_recorded_cgroup(state));
+  TRY(cgroup != nullptr ? remove_cgroup(*cgroup) : remove_recorded_cgroup(state, interrupted));
   TRY(unmount_shared_root(state));
   TRY(remove_rdt_groups(state));
   const Result<std::vector<ctr::Hook>> hooks = poststop_hooks(container);

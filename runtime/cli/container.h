@@ -64,9 +64,10 @@ ctr::Result<void> remove_rdt_groups(const ContainerState& state);
 // Ends what still runs, waits for it, and removes cgroup, mounts and record, in this order:
 // whatever fails or is interrupted can be repeated. Then the poststop hooks, whose failures are
 // only logged. To be called with the container's lock. Who still has the cgroup's object passes it
-// on, or it is looked for by its record.
+// on, or it is looked for by its record. `interrupted`: readable: systemd is not waited for long.
 ctr::Result<void> destroy_container(const CommandContext& context, const Container& container,
-                                    const ctr::Cgroup* cgroup = nullptr);
+                                    const ctr::Cgroup* cgroup = nullptr,
+                                    ctr::BorrowedFd interrupted = ctr::kNoFd);
 
 // The files that annotations name for the hooks' output (run.oci.hooks.stdout and .stderr).
 ctr::Result<void> open_hook_files(const ContainerState& state, hooks::RunnerOptions& options);

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <csignal>
-
-#include "runtime/cli/global.h"
 #include "runtime/cli/launch.h"
 #include "runtime/cli/supervise.h"
 
@@ -17,15 +14,10 @@ ctr::Result<int> create(const CommandContext& context, const Words& words) {
   };
   if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
   TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
-  const SignalGate gate = TRY(SignalGate::close({SIGHUP, SIGINT, SIGTERM}));
+  const SignalGate gate = TRY(SignalGate::close_to_leave());
   options.interrupted = gate.fd();
   ctr::Result<Launched> made = launch(context, options);
-  if (!made.ok()) {
-    const std::optional<int> signal = gate.take();
-    if (!signal.has_value()) return std::move(made).error();
-    report_failure(context.log, "create", made.error());
-    return 128 + *signal;
-  }
+  if (!made.ok()) return failed_or_interrupted(context, "create", std::move(made).error(), gate);
   Launched launched = std::move(made).value();
   const ctr::Trace::Scope scope(context.trace, "let go of the process");
   ctr::Result<void> released = launched.process.release();

@@ -267,6 +267,7 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   const Syntax syntax = syntax_of(options);
   if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
   TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
+  const SignalGate to_leave = TRY(SignalGate::close_to_leave());
   const SignalGate gate = TRY(SignalGate::close());
 
   ctr::Trace::Scope looking(context.trace, "look at the container");
@@ -311,6 +312,7 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   ctr::ExecuteOptions execute{.trace = context.trace, .cgroup_layout = &cgroups};
   execute.target = *init;
   execute.seccomp_cache = cache;
+  execute.interrupted = to_leave.fd();
   execute.process_state = [&](pid_t pid) {
     return seccomp_process_state(container.state, to_string(status), pid, listener_metadata(spec));
   };
@@ -318,7 +320,9 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   std::optional<PluginHost> plugins = TRY(
       start_plugins(translation.plan, spec, container.dir.path(), container.state, options.detach));
   if (plugins.has_value()) execute.process_state = nothing_to_tell;
-  ctr::Prepared prepared = TRY(ctr::prepare(translation.plan, std::move(execute)));
+  Result<ctr::Prepared> made = ctr::prepare(translation.plan, std::move(execute));
+  if (!made.ok()) return failed_or_interrupted(context, "exec", std::move(made).error(), to_leave);
+  ctr::Prepared prepared = std::move(made).value();
   UniqueFd terminal = TRY(receive_terminal(console));
   if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, prepared.pidfd()));
   preparing.end();

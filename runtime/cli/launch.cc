@@ -18,6 +18,7 @@
 #include "ctrtool/core/kit/systemd.h"
 #include "ctrtool/core/sys/file.h"
 #include "hooks/runner.h"
+#include "runtime/cli/global.h"
 #include "runtime/cli/notify.h"
 #include "runtime/cli/path.h"
 #include "runtime/spec/parse.h"
@@ -62,7 +63,7 @@ Result<std::string> subgroup(const StringMap& annotations) {
 }
 
 // Only the user's own manager is there for those who are not root on the host.
-Result<void> choose_scope(Draft& draft) {
+Result<void> choose_scope(Draft& draft, ctr::BorrowedFd interrupted) {
   const ctr::CgroupLayout& layout = draft.cgroups;
   ScopeOptions scope;
   scope.instance =
@@ -72,7 +73,7 @@ Result<void> choose_scope(Draft& draft) {
   scope.name = TRY_CTX(
       ctr::parse_scope_name(draft.spec.linux_.cgroupsPath, draft.translate.id, scope.instance),
       "/linux/cgroupsPath");
-  ctr::Systemd manager = TRY(ctr::Systemd::connect(scope.instance));
+  ctr::Systemd manager = TRY(ctr::Systemd::connect(scope.instance, {.interrupted = interrupted}));
   const std::string root = TRY(manager.cgroup_root());
   const std::string unit = root + ctr::unit_path(scope.name);
   const std::string below = TRY(subgroup(draft.spec.annotations));
@@ -86,10 +87,11 @@ Result<void> choose_scope(Draft& draft) {
   return {};
 }
 
-Result<void> choose_cgroup(const CommandContext& context, Draft& draft) {
+Result<void> choose_cgroup(const CommandContext& context, Draft& draft,
+                           ctr::BorrowedFd interrupted) {
   const CgroupDriver driver = context.options.driver;
   if (driver == CgroupDriver::Disabled || draft.cgroups.kind == ctr::CgroupKind::None) return {};
-  TRY(driver == CgroupDriver::Systemd ? choose_scope(draft) : choose_cgroupfs(draft));
+  TRY(driver == CgroupDriver::Systemd ? choose_scope(draft, interrupted) : choose_cgroupfs(draft));
   if (!draft.translate.cgroup.has_value()) return {};
   // The same ID may be in another state root at the same time.
   const ProcessIdentity self = TRY(identify(::getpid()));
@@ -260,7 +262,7 @@ Result<Draft> read_draft(const CommandContext& context, const LaunchOptions& opt
   draft.translate.seccomp_receiver = TRY(find_agent(context, draft));
   draft.translate.callers = callers_namespaces(draft.spec);
   if (draft.spec.linux_.intelRdt.has_value()) draft.translate.resctrl = TRY(mounted_resctrl());
-  TRY(choose_cgroup(context, draft));
+  TRY(choose_cgroup(context, draft, options.interrupted));
   return draft;
 }
 
@@ -406,6 +408,14 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
                   std::move(prepared).value(),
                   std::move(terminal),
                   notify};
+}
+
+Result<int> failed_or_interrupted(const CommandContext& context, const char* command,
+                                  ctr::Error error, const SignalGate& to_leave) {
+  const std::optional<int> signal = to_leave.take();
+  if (!signal.has_value()) return error;
+  report_failure(context.log, command, error);
+  return 128 + *signal;
 }
 
 }  // namespace oci::cli

@@ -11,6 +11,7 @@
 #include "runtime/cli/commands.h"
 #include "runtime/cli/container.h"
 #include "runtime/cli/plugins.h"
+#include "runtime/cli/supervise.h"
 #include "runtime/translate/translate.h"
 
 namespace oci::cli {
@@ -61,6 +62,10 @@ struct Launched {
   bool notify;             // a service manager waits for the program's READY=1
 };
 ctr::Result<Launched> launch(const CommandContext& context, const LaunchOptions& options);
+// What the command ends with: if a signal has come to the gate that status, and the failure is
+// reported here.
+ctr::Result<int> failed_or_interrupted(const CommandContext& context, const char* command,
+                                       ctr::Error error, const SignalGate& to_leave);
 
 // Keeps descriptors from being used until the child puts sockets there (org.ctrtool.listen).
 ctr::Result<std::vector<ctr::UniqueFd>> reserve_descriptors(const ctr::ContainerPlan& plan);

@@ -256,12 +256,13 @@ Result<Inputs> read_inputs(const RestoreWords& words, const Draft& draft,
   return out;
 }
 
-Result<pid_t> run_criu(const Draft& draft, const Inputs& inputs, Notices& notices) {
+Result<pid_t> run_criu(const Draft& draft, const Inputs& inputs, Notices& notices,
+                       BorrowedFd interrupted) {
   Criu::Ends ends = TRY(Criu::open());
   const Translation translation =
       translate_restore(draft.spec, draft.facts, draft.translate, criu_program(ends.theirs));
   TRY(first_error(translation.problems, "config.json"));
-  ctr::ExecuteOptions execute{.cgroup_layout = &draft.cgroups};
+  ctr::ExecuteOptions execute{.cgroup_layout = &draft.cgroups, .interrupted = interrupted};
   std::vector<BorrowedFd> inherit;
   for (const UniqueFd& fd : inputs.namespaces) inherit.push_back(fd);
   Criu criu = TRY(Criu::start(std::move(ends), translation.plan, std::move(execute), inherit,
@@ -302,11 +303,13 @@ Result<Restored> restore_container(const CommandContext& context, const RestoreW
   TRY(dir.save_new(state));
   TRY(dir.save_config(draft.config_text));
   // By its record, as `delete --force` would: whatever criu has left of it goes.
-  undo.add([&] { static_cast<void>(destroy_container(context, {dir, state})); });
+  undo.add([&] {
+    static_cast<void>(destroy_container(context, {dir, state}, nullptr, options.interrupted));
+  });
   hooks::RunnerOptions for_hooks = TRY(hook_options(state, draft.spec));
   hooks::Runner runner(std::move(for_hooks));
   Notices notices(runner, draft.spec, console);
-  const pid_t pid = TRY(run_criu(draft, inputs, notices));
+  const pid_t pid = TRY(run_criu(draft, inputs, notices, options.interrupted));
   TRY(finish_cgroup(draft, state));
   TRY(unmount_shared_root(state));
   state.shared_root = {};
@@ -326,15 +329,23 @@ Result<int> restore(const CommandContext& context, const Words& words) {
   given.launch.detach = false;
   if (TRY(parse_words(syntax_of(given), words)) == Parsed::kHelpShown) return 0;
   TRY(close_foreign_descriptors("0", context.log.fd()));
-  SignalGate gate = TRY(SignalGate::close());
+  const SignalGate to_leave = TRY(SignalGate::close_to_leave());
+  given.launch.interrupted = to_leave.fd();
+  const SignalGate gate = TRY(SignalGate::close());
   const bool detach = given.launch.detach;
   if (!detach && !given.launch.no_subreaper) TRY(become_subreaper());
-  Restored restored = TRY(restore_container(context, given));
+  Result<Restored> made = restore_container(context, given);
+  if (!made.ok())
+    return failed_or_interrupted(context, "restore", std::move(made).error(), to_leave);
+  Restored restored = std::move(made).value();
   if (detach) return 0;
   const Result<int> status = supervise(
       gate,
       {.pid = restored.pid, .pidfd = restored.pidfd, .terminal = std::move(restored.terminal)});
-  TRY(destroy_container(context, restored.container));
+  const Result<void> destroyed =
+      destroy_container(context, restored.container, nullptr, to_leave.fd());
+  if (!destroyed.ok())
+    return failed_or_interrupted(context, "restore", destroyed.error(), to_leave);
   return status;
 }
 

@@ -13,8 +13,8 @@ using ctr::Result;
 
 // Whatever went wrong after the container was made, nothing of it stays.
 ctr::Error destroyed_after(const CommandContext& context, const Container& container,
-                           ctr::Error error) {
-  const Result<void> destroyed = destroy_container(context, container);
+                           const SignalGate& to_leave, ctr::Error error) {
+  const Result<void> destroyed = destroy_container(context, container, nullptr, to_leave.fd());
   if (!destroyed.ok()) error.message += "; then: " + destroyed.error().message;
   return error;
 }
@@ -51,7 +51,7 @@ bool all_have_ended(const ContainerState& state, bool keep) {
 }
 
 Result<int> run_attached(const CommandContext& context, Launched& launched, const SignalGate& gate,
-                         NotifyRelay* relay, bool keep) {
+                         const SignalGate& to_leave, NotifyRelay* relay, bool keep) {
   ctr::Trace::Scope running(context.trace, "wait for the program");
   confine_to_removing(context, launched.container.state);
   const Result<int> status = supervise(gate, {.pid = launched.process.pid(),
@@ -61,7 +61,8 @@ Result<int> run_attached(const CommandContext& context, Launched& launched, cons
   running.end();
   const ctr::Trace::Scope removing(context.trace, "remove the container");
   if (!keep) {
-    TRY(destroy_container(context, launched.container, launched.process.made_cgroup()));
+    TRY(destroy_container(context, launched.container, launched.process.made_cgroup(),
+                          to_leave.fd()));
   } else if (status.ok()) {
     TRY(record_exit(launched.container, *status));
   }
@@ -87,28 +88,36 @@ Result<int> run(const CommandContext& context, const Words& words) {
   };
   if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
   TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
+  SignalGate to_leave = TRY(SignalGate::close_to_leave());
+  options.interrupted = to_leave.fd();
   // Before the container exists: a signal in between must reach it, not end us.
   SignalGate gate = TRY(SignalGate::close());
   if (!options.detach && !options.no_subreaper) TRY(become_subreaper());
 
-  Launched launched = TRY(launch(context, options));
+  ctr::Result<Launched> made = launch(context, options);
+  if (!made.ok()) return failed_or_interrupted(context, "run", std::move(made).error(), to_leave);
+  Launched launched = std::move(made).value();
   std::optional<NotifyRelay> relay;
   if (launched.notify) {
     Result<NotifyRelay> opened =
         NotifyRelay::open(launched.container.dir.path(), ::getenv("NOTIFY_SOCKET"));
     if (!opened.ok())
-      return destroyed_after(context, launched.container, std::move(opened).error());
+      return destroyed_after(context, launched.container, to_leave, std::move(opened).error());
     relay.emplace(std::move(opened).value());
   }
   Result<void> started = start_program(context, launched);
   if (!started.ok())
-    return destroyed_after(context, launched.container, std::move(started).error());
+    return destroyed_after(context, launched.container, to_leave, std::move(started).error());
   NotifyRelay* const notify = relay.has_value() ? &*relay : nullptr;
   if (options.detach) {
-    gate.open();  // who is tired of waiting for a program that never gets ready may end us
+    // Who is tired of waiting for a program that never gets ready may end us.
+    gate.open();
+    to_leave.open();
     return wait_detached(launched, notify);
   }
-  return run_attached(context, launched, gate, notify, keep);
+  Result<int> status = run_attached(context, launched, gate, to_leave, notify, keep);
+  if (status.ok()) return status;
+  return failed_or_interrupted(context, "run", std::move(status).error(), to_leave);
 }
 
 }  // namespace oci::cli

@@ -142,11 +142,11 @@ Result<SignalGate> SignalGate::close() {
   return SignalGate(std::move(fd), before);
 }
 
-Result<SignalGate> SignalGate::close(std::initializer_list<int> signals) {
+Result<SignalGate> SignalGate::close_to_leave() {
   sigset_t chosen;
   ::sigemptyset(&chosen);
   const sigset_t before = TRY(sys::sigprocmask(SIG_BLOCK, chosen));
-  for (const int signal : signals) {
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
     struct sigaction known {};
     const bool ignored = ::sigaction(signal, nullptr, &known) == 0 && known.sa_handler == SIG_IGN;
     if (!ignored && ::sigismember(&before, signal) == 0) ::sigaddset(&chosen, signal);

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/types.h>
 
-#include <initializer_list>
 #include <optional>
 
 #include "ctrtool/core/base/fd.h"
@@ -21,8 +20,10 @@ namespace oci::cli {
 class SignalGate {
  public:
   static ctr::Result<SignalGate> close();
-  // For these alone, and of them only what would reach us: not what our caller ignores or blocks.
-  static ctr::Result<SignalGate> close(std::initializer_list<int> signals);
+  // For those alone by which somebody asks us to give up what we make: SIGHUP, SIGINT and SIGTERM,
+  // and of them only what would reach us, not what our caller ignores or blocks. So of two gates
+  // this is the outer one: the other blocks all.
+  static ctr::Result<SignalGate> close_to_leave();
   SignalGate(SignalGate&& other) noexcept;
   SignalGate& operator=(SignalGate&&) = delete;
   ~SignalGate() { open(); }

@@ -227,6 +227,72 @@ t_failures_leave_nothing() {
   not_there octest-failing.scope
   expect 1 "$OCICTR" state failing
 }
+has_left() { ! kill -0 "$1" 2>/dev/null; }
+# given_up PID STATUS: it ends so, and says why. The guest is slow: what is not noticed takes a minute.
+given_up() {
+  eventually has_left "$1"
+  status=0
+  wait "$1" || status=$?
+  [ "$status" = "$2" ] || fail "status $status: $(cat "$work/err")"
+  grep -q 'interrupted by a signal' "$work/err" || fail "it says: $(cat "$work/err")"
+  [ "$(wc -l <"$work/err")" = 1 ] || fail "it says: $(cat "$work/err")"
+}
+# What a scope may be told to come after takes its time. (A shell's background ignores SIGINT.)
+t_interrupted_while_the_job_waits() {
+  $manager reset-failed octest-slow.service 2>/dev/null
+  [ "$(id -u)" = 0 ] && user= || user=--user
+  # shellcheck disable=SC2086  # one word or none
+  expect 0 systemd-run $user --no-block --unit octest-slow -p Type=oneshot sleep 1000
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:waiting" | del(.linux.resources)
+    | .annotations = {"org.systemd.property.After": "[\u0027octest-slow.service\u0027]"}' true
+  for command in create run; do
+    for signal in 15 1; do
+      "$OCICTR" --systemd-cgroup $command -b "$work/b" waiting >"$work/out" 2>"$work/err" &
+      eventually waits octest-waiting.scope
+      children=$(pgrep -P $!)
+      kill -$signal $!
+      given_up $! $((128 + signal))
+      for child in $children; do has_left "$child" || fail "$command has left $child"; done
+      not_there octest-waiting.scope
+      expect 1 "$OCICTR" state waiting
+    done
+  done
+  expect 0 $manager stop octest-slow.service
+  expect 0 runtime run -b "$work/b" waiting
+}
+waits() { [ "$(property Job "$1")" -gt 0 ] 2>/dev/null; }
+is_running() { [ "$(state_of "$1")" = running ]; }
+has_left_when_told() { ! kill -15 "$1" 2>/dev/null; }
+# The user's own manager can be stopped; `exec` asks it to move its process, and the end of `run` to
+# stop the scope.
+t_interrupted_while_the_manager_is_stopped() {
+  [ "$(id -u)" != 0 ] || return 0
+  bundle "$work/b" '.linux.cgroupsPath = ":octest:stuck" | del(.linux.resources)' sleep 100
+  expect 0 runtime run -d -b "$work/b" stuck
+  systemd=$(pgrep -u "$(id -u)" -x systemd)
+  trap 'kill -s CONT "$systemd"' EXIT
+  kill -s STOP "$systemd"
+  "$OCICTR" exec stuck true >"$work/out" 2>"$work/err" &
+  eventually pgrep -P $!
+  kill -s TERM $!
+  given_up $! 143
+  kill -s CONT "$systemd"
+  expect 0 "$OCICTR" exec stuck true
+  expect 0 "$OCICTR" delete -f stuck
+  not_there octest-stuck.scope
+  "$OCICTR" --systemd-cgroup run -b "$work/b" stuck >"$work/out" 2>"$work/err" &
+  eventually is_running stuck
+  kill -s STOP "$systemd"
+  kill -9 "$("$OCICTR" state stuck | jq .pid)"
+  eventually has_left_when_told $!
+  status=0
+  wait $! || status=$?
+  [ $status = 143 ] || fail "status $status: $(cat "$work/err")"
+  grep -q 'no answer' "$work/err" || fail "it says: $(cat "$work/err")"
+  kill -s CONT "$systemd"
+  expect 0 "$OCICTR" delete stuck
+  not_there octest-stuck.scope
+}
 t_wrong_paths() {
   for path in /a/b name a:b:c; do
     bundle "$work/b" ".linux.cgroupsPath = \"$path\" | del(.linux.resources)" true

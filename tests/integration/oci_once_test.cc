@@ -200,9 +200,10 @@ OCI_TEST(Killed, BySignalsDuringCreate) {
   EXPECT_GT(ended, 0);
 }
 
-OCI_TEST(Killed, BySignalsWhileAHookRuns) {
+void expect_killed_while_a_hook_runs(const char* command) {
   for (const char* stage : {"prestart", "createRuntime"}) {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+      SCOPED_TRACE(ctr::strf("%s, %s, signal %d", command, stage, signal));
       Bundle bundle;
       bundle.args({"/bin/guest", "hold"})
           .set("/hooks",
@@ -214,7 +215,7 @@ OCI_TEST(Killed, BySignalsWhileAHookRuns) {
       ::unlink("/tmp/stopped");
       const Snapshot before = take_snapshot();
       {
-        Running creator(runtime_command({"create", "--bundle", bundle.path(), bundle.id()}));
+        Running creator(runtime_command({command, "--bundle", bundle.path(), bundle.id()}));
         ASSERT_TRUE(eventually([] { return path_exists("/tmp/runs"); }));
         creator.kill(signal);
         const Outcome outcome = creator.wait();
@@ -227,6 +228,9 @@ OCI_TEST(Killed, BySignalsWhileAHookRuns) {
     }
   }
 }
+
+OCI_TEST(Killed, BySignalsWhileAHookRuns) { expect_killed_while_a_hook_runs("create"); }
+OCI_TEST(Killed, BySignalsWhileAHookOfARunRuns) { expect_killed_while_a_hook_runs("run"); }
 
 // As nohup(1) and shells in the background have it.
 OCI_TEST(Killed, NotBySignalsThatTheCallerIgnores) {

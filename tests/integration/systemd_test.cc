@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "ctrtool/core/base/strf.h"
 #include "ctrtool/core/sys/file.h"
 #include "ctrtool/core/sys/socket.h"
 #include "tests/support/ns_test.h"
@@ -414,6 +415,64 @@ OCI_TEST(SystemdDriver, CreateFailsCleanlyWithOneThatDiesRefusesOrFails) {
     expect_refused(result);
     EXPECT_TRUE(manager.was_asked("StopUnit"));
   }
+}
+
+// While systemd is waited for, SIGTERM or another of its kind is the end of it, as elsewhere.
+void expect_interrupted(const std::vector<std::string>& words, const Manners& manners,
+                        const char* asked) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    SCOPED_TRACE(ctr::strf("%s, signal %d", asked, signal));
+    const Manager manager("/run", manners);
+    Bundle bundle;
+    bundle.remove("/linux/cgroupsPath");
+    std::vector<std::string> all{"--systemd-cgroup"};
+    all.insert(all.end(), words.begin(), words.end());
+    all.insert(all.end(), {"--bundle", bundle.path(), bundle.id()});
+    const Snapshot before = take_snapshot();
+    {
+      Running runtime(runtime_command(all));
+      ASSERT_TRUE(eventually([&] { return manager.was_asked(asked); }));
+      runtime.kill(signal);
+      const Outcome outcome = runtime.wait();
+      EXPECT_STATUS(outcome, 128 + signal);
+      EXPECT_THAT(outcome.err, HasSubstr("interrupted by a signal"));
+      EXPECT_EQ(lines_of(outcome.err).size(), 1U) << outcome.err;
+    }
+    EXPECT_FALSE(path_exists(state_root() + "/" + bundle.id()));
+    EXPECT_EQ(manager.was_asked("StopUnit"), manners.silent_at.empty());
+    for (const std::string& line : left_behind(before)) ADD_FAILURE() << line;
+  }
+}
+
+OCI_TEST(SystemdDriver, CreateIsInterruptedByASignal) {
+  expect_interrupted({"create"}, {.job_result = ""}, "StartTransientUnit");
+  for (const char* member : {"AUTH", "Get", "StartTransientUnit"})
+    expect_interrupted({"create"}, {.silent_at = member}, member);
+}
+
+OCI_TEST(SystemdDriver, RunIsInterruptedByASignal) {
+  expect_interrupted({"run"}, {.job_result = ""}, "StartTransientUnit");
+  expect_interrupted({"run", "--detach"}, {.job_result = ""}, "StartTransientUnit");
+}
+
+OCI_TEST(SystemdDriver, RestoreIsInterruptedByASignal) {
+  expect_interrupted({"restore"}, {.silent_at = "Get"}, "Get");
+}
+
+// As nohup(1) has it.
+OCI_TEST(SystemdDriver, CreateIsNotInterruptedByASignalThatTheCallerIgnores) {
+  const Manager manager("/run", {.late_ms = 1000, .job_result = "failed"});
+  Bundle bundle;
+  bundle.remove("/linux/cgroupsPath");
+  Command command =
+      runtime_command({"--systemd-cgroup", "create", "--bundle", bundle.path(), bundle.id()});
+  command.argv.insert(command.argv.begin(), {"/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh"});
+  Running creator(command);
+  ASSERT_TRUE(eventually([&] { return manager.was_asked("StartTransientUnit"); }));
+  creator.kill(SIGHUP);
+  const Outcome outcome = creator.wait();
+  EXPECT_STATUS(outcome, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("the job's result is \"failed\""));
 }
 
 OCI_TEST(SystemdDriver, CreateWaitsForASilentOneHalfAMinute) {

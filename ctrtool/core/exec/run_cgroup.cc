@@ -23,7 +23,7 @@ Result<void> run(const OpenCgroup& op, Context& ctx) {
 }
 
 Result<void> run(const StartScope& op, Context& ctx) {
-  Systemd manager = TRY(Systemd::connect(op.instance));
+  Systemd manager = TRY(Systemd::connect(op.instance, {.interrupted = ctx.interrupted}));
   const bool slice = is_slice(op.unit);
   TRY(manager.start_scope(op.unit, op.properties, slice ? 0 : ctx.child));
   ctx.scope = StartedScope{std::move(manager), op.unit};
@@ -35,7 +35,7 @@ Result<void> run(const StartScope& op, Context& ctx) {
 
 Result<void> run(const AttachScope& op, Context& ctx) {
   const std::string below = TRY(cgroup_below(unit_cgroup(op.record.path, op.unit), ctx.target));
-  Systemd manager = TRY(Systemd::connect(op.instance));
+  Systemd manager = TRY(Systemd::connect(op.instance, {.interrupted = ctx.interrupted}));
   return manager.attach(op.unit, below, ctx.child);
 }
 

@@ -213,6 +213,12 @@ t_tmpfs() {
   tar -C /tmp/rootfs -c . | podman import - owned >/dev/null 2>&1
   expect 0 run --rm --tmpfs /var owned stat -c "%a %u" /var
   is "750 1000"
+  # Nor must it be an owner whom the user namespace knows.
+  chown -R 100000:100000 /tmp/rootfs
+  mkdir -m 755 /tmp/rootfs/foreign
+  expect 0 run --rm --uidmap 0:100000:5000 --gidmap 0:100000:5000 --tmpfs /foreign --rootfs /tmp/rootfs \
+    stat -c "%a %u" /foreign
+  is "755 0"
 }
 t_volume() {
   mkdir /tmp/data

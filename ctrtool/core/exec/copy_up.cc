@@ -108,7 +108,8 @@ Result<void> copy_tree(BorrowedFd from, BorrowedFd to) { return copy_directory(f
 
 Result<void> copy_owner(BorrowedFd from, BorrowedFd to) {
   const struct stat st = TRY(sys::fstat(from));
-  return sys::fchownat(to, "", st.st_uid, st.st_gid, 0);
+  const Result<void> given = sys::fchownat(to, "", st.st_uid, st.st_gid, 0);
+  return !given.ok() && given.error().code == EINVAL ? Result<void>() : given;
 }
 
 Result<void> copy_mode(BorrowedFd from, BorrowedFd to) {

@@ -95,11 +95,7 @@ void translate_limits(const Resources& from, ctr::CgroupResources& out) {
 // The host's ID of the program's user, as far as the configuration says it.
 std::optional<std::uint32_t> host_uid(const Work& work) {
   const std::uint32_t uid = work.spec.process.has_value() ? work.spec.process->user.uid : 0;
-  if (!work.in_user_namespace()) return uid;
-  for (const IdMapping& map : work.spec.linux_.uidMappings)
-    if (uid >= map.containerID && uid - map.containerID < map.size)
-      return map.hostID + (uid - map.containerID);
-  return std::nullopt;
+  return work.in_user_namespace() ? host_id(work.spec.linux_.uidMappings, uid) : uid;
 }
 
 bool mounts_cgroups_writable(const Spec& spec) {

@@ -45,14 +45,6 @@ bool makes_nodes(const Work& work) {
          !work.spec.linux_.uidMappings.empty() && !work.spec.linux_.gidMappings.empty();
 }
 
-// Whoever is nobody inside is the host's root, so that nobody inside is the owner.
-std::uint32_t host_id(const std::vector<IdMapping>& mappings, std::uint32_t id) {
-  for (const IdMapping& map : mappings)
-    if (id >= map.containerID && id - map.containerID < map.size)
-      return map.hostID + (id - map.containerID);
-  return 0;
-}
-
 // take(MakeDevice, Pointer). What the configuration itself puts there wins: a device, or a bind
 // mount of one.
 template <typename Take>
@@ -84,8 +76,9 @@ void plan_nodes(Work& work, MountPlan& mounts) {
   ctr::MakeNodes made{.slot = fs.slot, .nodes = {}};
   for_each_device(work, [&](ctr::MakeDevice device, const Pointer&) {
     if (device.type == S_IFIFO) return;  // anybody may make one
-    device.uid = host_id(work.spec.linux_.uidMappings, device.uid);
-    device.gid = host_id(work.spec.linux_.gidMappings, device.gid);
+    // Whoever is nobody inside is the host's root, so that nobody inside is the owner.
+    device.uid = host_id(work.spec.linux_.uidMappings, device.uid).value_or(0);
+    device.gid = host_id(work.spec.linux_.gidMappings, device.gid).value_or(0);
     made.nodes.push_back(std::move(device));
   });
   if (made.nodes.empty()) return;

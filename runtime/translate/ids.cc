@@ -10,6 +10,13 @@ bool maps_only(const std::vector<IdMapping>& maps, std::uint32_t id) {
 
 }  // namespace
 
+std::optional<std::uint32_t> host_id(const std::vector<IdMapping>& mappings, std::uint32_t id) {
+  for (const IdMapping& map : mappings)
+    if (id >= map.containerID && id - map.containerID < map.size)
+      return map.hostID + (id - map.containerID);
+  return std::nullopt;
+}
+
 bool setgroups_denied(const Work& work) {
   if (work.facts.setgroups_denied) return true;
   return !work.facts.privileged() && work.new_namespace(NamespaceType::User) &&

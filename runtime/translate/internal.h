@@ -61,6 +61,8 @@ void add_oom_score(Work& work, const Process& process, const Pointer& at,
 void add_raised_limits(Work& work, const Process& process, const Pointer& at);
 ctr::IdMap translate_id_map(const std::vector<IdMapping>& mappings, Problems& problems,
                             const Pointer& at);  // ids.cc
+// Nothing for an ID that the maps do not have.
+std::optional<std::uint32_t> host_id(const std::vector<IdMapping>& mappings, std::uint32_t id);
 void add_delegation(Work& work);                 // cgroup.cc
 std::string delegated_cgroup(const Work& work);  // its name; empty: there is none
 Pointer annotation_at(const char* name);

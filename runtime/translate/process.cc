@@ -315,6 +315,18 @@ void add_confinement(Work& work, const ProcessPlan& plan, const ctr::CapSets& ca
     work.child(Phase::Start, ctr::InstallSeccomp{*seccomp_flags}, Pointer("/linux/seccomp"));
 }
 
+// Programs open /dev/stdout, which takes rights on the pipe. In a user namespace a pipe that is made
+// outside has no owner who is known there, and only we outside can give it one.
+void add_chown_stdio(Work& work, const Process& process, const Pointer& at) {
+  if (work.in_user_namespace()) {
+    const std::optional<uid_t> uid = host_id(work.spec.linux_.uidMappings, process.user.uid);
+    const std::optional<gid_t> gid = host_id(work.spec.linux_.gidMappings, process.user.gid);
+    if (uid.has_value() && gid.has_value())
+      work.parent(Phase::Process, ctr::ChownStdio{*uid, *gid}, at);
+  }
+  work.child(Phase::Process, ctr::ChownStdio{process.user.uid, process.user.gid}, at);
+}
+
 }  // namespace
 
 void add_idle_process(Work& work) {
@@ -344,9 +356,7 @@ void add_process(Work& work, const ProcessPlan& plan) {
   if (!plan.appears_late) add_scheduler(work, plan, ctr::Actor::Child);
   add_scheduling(work, plan);
   if (!plan.keyring.empty()) work.child(Phase::Process, ctr::JoinSessionKeyring{plan.keyring});
-  if (!process.terminal)
-    work.child(Phase::Process, ctr::ChownStdio{process.user.uid, process.user.gid},
-               plan.at.at("user"));
+  if (!process.terminal) add_chown_stdio(work, process, plan.at.at("user"));
   if (!limits.before_user.empty())
     work.child(Phase::Process, ctr::SetRlimits{limits.before_user}, plan.at.at("rlimits"));
   work.child(Phase::Process, ctr::ChangeDirectory{process.cwd}, plan.at.at("cwd"));

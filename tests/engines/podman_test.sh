@@ -67,6 +67,22 @@ t_stdin_is_passed() {
   out=$(printf 'one\ntwo\n' | run --rm -i bb wc -l)
   is 2
 }
+# As programs do that log to /dev/stdout; the pipes are conmon's.
+t_standard_streams_can_be_opened() {
+  open='cat /dev/stdin; echo to-out >/dev/stdout; echo to-err >/dev/stderr'
+  ids="--uidmap 0:100000:5000 --gidmap 0:200000:6000"
+  for options in "" "--user 1000:10" "$ids" "$ids --user 1000:10"; do
+    out=$(echo typed | run --rm -i $options bb sh -ec "$open" 2>&1) || fail "$options: $out"
+    says typed to-out to-err
+    expect 0 run -d --name c $options bb sleep 100
+    for user in 0 1000; do
+      out=$(echo typed | podman exec -i --user $user c sh -ec "$open" 2>&1) || fail "$options, exec: $out"
+      says typed to-out to-err
+    done
+    # Right after an end podman may find a mount of its own still busy.
+    eventually podman rm -f -t 0 c
+  done
+}
 
 # --- life cycle ----------------------------------------------------------------
 t_detached_exec_logs_stop_rm() {

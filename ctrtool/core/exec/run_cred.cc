@@ -136,11 +136,12 @@ Result<void> run(const WipeEnvironment&, Context&) {
 }
 
 // The terminal and /dev/null belong to others; of pipes and files of the caller, those that cannot
-// be given away stay.
-Result<void> run(const ChownStdio& op, Context&) {
+// be given away stay. The parent, which may give away whatever is the host's, gives pipes alone.
+Result<void> run(const ChownStdio& op, Context& ctx) {
   for (int fd = 0; fd <= 2; ++fd) {
     const Result<struct stat> st = sys::fstat(BorrowedFd(fd));
     if (!st.ok() || sys::isatty(BorrowedFd(fd))) continue;
+    if (!ctx.in_child && !S_ISFIFO(st->st_mode)) continue;
     if (is_dev_null(*st)) {
       TRY(take_own_null(fd));
       continue;

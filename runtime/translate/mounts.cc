@@ -227,6 +227,7 @@ class MountPlanner {
     op.source = mount.source.empty() ? mount.type : mount.source;
     op.flags = options.flags;
     op.data = options.data;
+    if (op.type == "devpts" && op.at == "/dev/pts" && mount.options.empty()) let_all_open_ptmx(op);
     op.attrs = attrs_of(options);
     op.copy_up = options.tmpcopyup;
     keep_attributes(op);
@@ -244,6 +245,12 @@ class MountPlanner {
     defer_readonly(op);
     if (op.type == "sysfs") make_mount_readonly(op);
     plan_.mounts.push_back(child_step(op, at_));
+  }
+
+  // podman's manual has it without options, and the kernel's own mode for ptmx is 000.
+  static void let_all_open_ptmx(ctr::MountFs& op) {
+    op.flags = MS_NOSUID | MS_NOEXEC;
+    op.data = "newinstance,ptmxmode=0666,mode=0620,gid=5";
   }
 
   // What was asked for is for the new directory, not what the old one happened to have.

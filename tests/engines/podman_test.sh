@@ -564,6 +564,11 @@ t_mount_options() {
   expect 0 run --rm --mount type=tmpfs,dst=/t,tmpfs-size=1m,notmpcopyup bb grep ' /t ' /proc/self/mountinfo
   says size=1024k
   expect 0 run --rm --mount type=image,src=bb,dst=/image bb ls /image/bin/sh
+  for options in "" "--uidmap 0:100000:5000 --gidmap 0:100000:5000"; do
+    expect 0 run --rm --user 1000 $options --mount type=devpts,dst=/dev/pts bb \
+      sh -c 'exec 3<>/dev/ptmx && stat -c %a /dev/pts/0'
+    is 620
+  done
 }
 t_pod_without_infra() {
   expect 0 podman pod create --infra=false --name p

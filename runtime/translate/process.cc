@@ -315,8 +315,8 @@ void add_confinement(Work& work, const ProcessPlan& plan, const ctr::CapSets& ca
     work.child(Phase::Start, ctr::InstallSeccomp{*seccomp_flags}, Pointer("/linux/seccomp"));
 }
 
-// Programs open /dev/stdout, which takes rights on the pipe. In a user namespace a pipe that is made
-// outside has no owner who is known there, and only we outside can give it one.
+// Programs open /dev/stdout, which takes rights on the pipe. In a user namespace a pipe that is
+// made outside has no owner who is known there, and only we outside can give it one.
 void add_chown_stdio(Work& work, const Process& process, const Pointer& at) {
   if (work.in_user_namespace()) {
     const std::optional<uid_t> uid = host_id(work.spec.linux_.uidMappings, process.user.uid);

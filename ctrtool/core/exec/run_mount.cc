@@ -289,8 +289,8 @@ Result<void> run(const MountFs& op, Context& ctx) {
   // Before the mount point is made: one that was not there has nothing to be kept.
   std::optional<UniqueFd> covered;
   if (op.copy_up || op.keep_mode)
-    covered = TRY(open_in_root_if_exists(ctx.root, op.at,
-                                         (op.copy_up ? O_RDONLY : O_PATH) | O_DIRECTORY));
+    covered = TRY(
+        open_in_root_if_exists(ctx.root, op.at, (op.copy_up ? O_RDONLY : O_PATH) | O_DIRECTORY));
   const UniqueFd target = TRY(fs_target(ctx.root, op));
   const Result<void> mounted = mount_fs(target, op, ctx);
   if (!mounted.ok()) {

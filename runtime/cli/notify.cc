@@ -78,13 +78,20 @@ Result<void> make_notify_directory(BorrowedFd state_directory) {
 NotifyRelay::NotifyRelay(UniqueFd program, UniqueFd manager)
     : program_(std::move(program)), manager_(std::move(manager)) {}
 
-Result<NotifyRelay> NotifyRelay::open(const std::string& state_directory,
-                                      const std::string& manager) {
-  UniqueFd to = TRY_CTX(connect_manager(manager), "NOTIFY_SOCKET");
+Result<std::optional<NotifyRelay>> NotifyRelay::open(const std::string& state_directory,
+                                                     const std::string& manager,
+                                                     const ctr::Log& log) {
+  Result<UniqueFd> to = connect_manager(manager);
+  if (!to.ok()) {
+    to.error().message.insert(0, "NOTIFY_SOCKET: ");
+    if (to.error().code != ENOENT && to.error().code != ECONNREFUSED) return to.error();
+    log.warning(to.error().message + "; nobody is told that the program is ready");
+    return std::optional<NotifyRelay>();
+  }
   UniqueFd from =
       TRY_CTX(bind_program_socket(state_directory + "/" + kNotifyDirectory + "/notify.sock"),
               "NOTIFY_SOCKET of the container");
-  return NotifyRelay(std::move(from), std::move(to));
+  return std::optional<NotifyRelay>(NotifyRelay(std::move(from), std::move(to).value()));
 }
 
 pollfd NotifyRelay::wanted() const {

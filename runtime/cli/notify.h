@@ -12,10 +12,12 @@
 #include <poll.h>
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "ctrtool/core/base/fd.h"
+#include "ctrtool/core/base/log.h"
 #include "ctrtool/core/base/result.h"
 
 namespace oci::cli {
@@ -33,9 +35,11 @@ bool says_ready(std::string_view lines);
 
 class NotifyRelay {
  public:
-  // `manager`: the value of our own NOTIFY_SOCKET, "/path" or "@name".
-  static ctr::Result<NotifyRelay> open(const std::string& state_directory,
-                                       const std::string& manager);
+  // `manager`: the value of our own NOTIFY_SOCKET, "/path" or "@name". None when nothing listens
+  // there: whom nobody waits for need not tell that it is ready (sd_notify(3), Notes); a warning.
+  static ctr::Result<std::optional<NotifyRelay>> open(const std::string& state_directory,
+                                                      const std::string& manager,
+                                                      const ctr::Log& log);
 
   pollfd wanted() const;
   void step();  // after poll(2) said so; moves a few datagrams

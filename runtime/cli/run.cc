@@ -99,11 +99,11 @@ Result<int> run(const CommandContext& context, const Words& words) {
   Launched launched = std::move(made).value();
   std::optional<NotifyRelay> relay;
   if (launched.notify) {
-    Result<NotifyRelay> opened =
-        NotifyRelay::open(launched.container.dir.path(), ::getenv("NOTIFY_SOCKET"));
+    Result<std::optional<NotifyRelay>> opened =
+        NotifyRelay::open(launched.container.dir.path(), ::getenv("NOTIFY_SOCKET"), context.log);
     if (!opened.ok())
       return destroyed_after(context, launched.container, to_leave, std::move(opened).error());
-    relay.emplace(std::move(opened).value());
+    relay = std::move(opened).value();
   }
   Result<void> started = start_program(context, launched);
   if (!started.ok())

@@ -48,13 +48,13 @@ Result<void> run_or_destroy(const CommandContext& context, const Container& cont
 }
 
 // Only a container that was created under a service manager has the directory for it.
-Result<std::optional<NotifyRelay>> open_relay(const ContainerDir& dir) {
+Result<std::optional<NotifyRelay>> open_relay(const CommandContext& context,
+                                              const ContainerDir& dir) {
   const char* const manager = ::getenv("NOTIFY_SOCKET");
   const bool wanted = manager != nullptr && *manager != '\0';
   if (!wanted || ::access((dir.path() + "/" + kNotifyDirectory).c_str(), F_OK) != 0)
     return std::optional<NotifyRelay>();
-  NotifyRelay relay = TRY(NotifyRelay::open(dir.path(), manager));
-  return std::optional<NotifyRelay>(std::move(relay));
+  return NotifyRelay::open(dir.path(), manager, context.log);
 }
 
 Result<void> start_container(const CommandContext& context, const std::string& id) {
@@ -67,7 +67,7 @@ Result<void> start_container(const CommandContext& context, const std::string& i
   const std::optional<UniqueFd> init = TRY(open_process(container.state.init));
   if (!init.has_value())
     return wrong_status(container, Status::Stopped, "cannot start a container that has stopped");
-  std::optional<NotifyRelay> relay = TRY(open_relay(dir));
+  std::optional<NotifyRelay> relay = TRY(open_relay(context, dir));
   TRY(run_or_destroy(context, container, *init));
   lock.reset();  // it may be long until the program is ready, and it can be paused meanwhile
   if (relay.has_value()) TRY(relay->wait_until_ready(*init, container.state.init.pid));

@@ -14,6 +14,14 @@ namespace {
 
 using namespace support;
 
+// The runtime as one that listens at `address` starts it, or once did.
+Command told_of(const char* address, const std::vector<std::string>& words) {
+  Command command = runtime_command(words);
+  command.argv.insert(command.argv.begin(),
+                      {"/usr/bin/env", std::string("NOTIFY_SOCKET=") + address});
+  return command;
+}
+
 class Manager {
  public:
   Manager() : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
@@ -30,12 +38,7 @@ class Manager {
     const ssize_t got = ::recv(fd_.raw(), text, sizeof text, 0);
     return got > 0 ? std::string(text, static_cast<std::size_t>(got)) : "";
   }
-  static Command told(const std::vector<std::string>& words) {
-    Command command = runtime_command(words);
-    command.argv.insert(command.argv.begin(),
-                        {"/usr/bin/env", std::string("NOTIFY_SOCKET=") + kPath});
-    return command;
-  }
+  static Command told(const std::vector<std::string>& words) { return told_of(kPath, words); }
 
  private:
   static constexpr const char* kPath = "/tmp/manager.sock";
@@ -95,6 +98,27 @@ OCI_TEST(Notify, WaitingCanBeEnded) {
   EXPECT_STATUS(runtime_run.wait(), 128 + SIGTERM);
   EXPECT_TRUE(reaches(bundle.id(), "running"));
   EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+}
+
+// As it is after the manager has gone, or with the variable of somebody else.
+OCI_TEST(Notify, AManagerThatDoesNotListenKeepsNobodyFromStarting) {
+  for (const char* const address : {"/tmp/nobody.sock", "@nobody", "/etc/passwd"}) {
+    Bundle bundle;
+    bundle.args({"/bin/guest", "exit", "7"});
+    EXPECT_STATUS(run(told_of(address, {"--log", "/tmp/log", "--log-level", "warning", "run",
+                                        "--bundle", bundle.path(), bundle.id()})),
+                  7);
+    const std::string log = read_file("/tmp/log");
+    EXPECT_EQ(lines_of(log).size(), 1U) << log;
+    EXPECT_NE(log.find("NOTIFY_SOCKET"), std::string::npos) << log;
+    ::unlink("/tmp/log");
+
+    bundle.args({"/bin/guest", "hold"});
+    EXPECT_STATUS(run(told_of(address, {"create", "--bundle", bundle.path(), bundle.id()})), 0);
+    EXPECT_STATUS(run(told_of(address, {"start", bundle.id()})), 0);
+    EXPECT_TRUE(reaches(bundle.id(), "running"));
+    EXPECT_STATUS(runtime({"delete", "--force", bundle.id()}), 0);
+  }
 }
 
 OCI_TEST(Notify, TheSocketIsReachableByAMappedUserAndTheDirectoryIsReadOnly) {

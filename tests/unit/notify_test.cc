@@ -46,10 +46,14 @@ class Notify : public testing::Test {
     manager_ = std::move(*manager);
   }
 
+  ctr::Result<std::optional<NotifyRelay>> open(const std::string& manager) {
+    return NotifyRelay::open(dir_.path(), manager, ctr::Log());
+  }
+
   NotifyRelay relay() {
-    ctr::Result<NotifyRelay> relay = NotifyRelay::open(dir_.path(), dir_ / "manager");
+    ctr::Result<std::optional<NotifyRelay>> relay = open(dir_ / "manager");
     if (!relay.ok()) ADD_FAILURE() << relay.error().message;
-    return std::move(*relay);
+    return std::move(relay.value().value());
   }
 
   UniqueFd program() {
@@ -164,9 +168,15 @@ TEST_F(Notify, AContainerThatEndsIsNeverReady) {
 }
 
 TEST_F(Notify, OtherAddressesAreRefused) {
-  const ctr::Result<NotifyRelay> relay = NotifyRelay::open(dir_.path(), "vsock:2:1");
+  const ctr::Result<std::optional<NotifyRelay>> relay = open("vsock:2:1");
   ASSERT_FALSE(relay.ok());
   EXPECT_EQ(relay.error().kind, ctr::Kind::Unsupported);
+}
+
+TEST_F(Notify, NobodyIsToldWhereNobodyListens) {
+  const ctr::Result<std::optional<NotifyRelay>> relay = open(dir_ / "nobody");
+  ASSERT_TRUE(relay.ok());
+  EXPECT_FALSE(relay->has_value());
 }
 
 }  // namespace

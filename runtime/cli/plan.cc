@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "ctrtool/core/base/strf.h"
@@ -12,10 +13,14 @@ namespace {
 
 using ctr::Result;
 
-FileKind look_up(const std::string& path) {
+HostFile look_up(const std::string& path) {
   const Result<struct stat> st = ctr::sys::fstatat(ctr::kCwd, path, 0);
-  if (!st.ok()) return FileKind::Missing;
-  return S_ISDIR(st->st_mode) ? FileKind::Directory : FileKind::Other;
+  const Result<struct statfs> mount = ctr::sys::statfs(path);
+  if (!st.ok() || !mount.ok()) return {};
+  // statfs(2): these of its flags are those of mount(2).
+  constexpr unsigned long kFlags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  return {S_ISDIR(st->st_mode) ? FileKind::Directory : FileKind::Other,
+          static_cast<unsigned long>(mount->f_flags) & kFlags};
 }
 
 Result<std::string> described(const ctr::ContainerPlan& plan, const std::string& format) {

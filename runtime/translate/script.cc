@@ -195,6 +195,19 @@ class Script {
   }
   void add(const ctr::SetHostname& op) { option("-E -H " + word(op.name)); }
 
+  static unsigned long changed(unsigned long flags, const ctr::MountAttrs& attrs) {
+    return (flags & ~flags_of(attrs.clear | attrs.recursive_clear)) |
+           flags_of(attrs.set | attrs.recursive_set);
+  }
+  // Of the mount that a path of the container is on, as far as the script has got.
+  unsigned long flags_at(const std::string& at) const {
+    for (std::string above = at;; above.resize(above.rfind('/'))) {
+      const auto found = mounted_.find(above.empty() ? "/" : above);
+      if (found != mounted_.end()) return found->second;
+      if (above.empty()) return look_up_(root_).mount_flags;
+    }
+  }
+
   void add(const ctr::BindRoot& op) {
     option("-E -r " + word(op.from));
     item("-m " + word(op.from) + " -s " + word(op.from) + " -O bv");
@@ -228,18 +241,21 @@ class Script {
   void add(const ctr::BindMount& op) { add_bind(op.at, op.from, op.recursive, op.attrs); }
   void add_bind(const std::string& at, const std::string& from, bool deep,
                 const ctr::MountAttrs& attrs) {
-    const bool directory = look_up_(from) == FileKind::Directory;
+    const HostFile source = look_up_(from);
     const unsigned long flags = MS_BIND | (deep ? static_cast<unsigned long>(MS_REC) : 0UL);
-    const unsigned long more = flags_of(attrs.set | attrs.recursive_set);
-    item("-m " + word(inside(at)) + " -p " + (directory ? "-E" : "-f") + " -K -s " + word(from) +
-         flag_words(flags | more) + (more != 0 ? " -r" : ""));
+    const unsigned long now = changed(source.mount_flags, attrs);
+    const bool again = now != source.mount_flags;
+    item("-m " + word(inside(at)) + " -p " + (source.kind == FileKind::Directory ? "-E" : "-f") +
+         " -K -s " + word(from) + flag_words(flags | (again ? now : 0)) + (again ? " -r" : ""));
+    mounted_[at] = now;
     if (attrs.recursive_set != 0) note("attributes of mounts below " + ctr::quote(at));
     if (attrs.propagation != 0) item("-m " + word(inside(at)) + flag_words(attrs.propagation));
   }
-  void add(const ctr::SetMountAttrs& op) { add_attrs(op.at, MS_BIND, op.attrs); }
+  void add(const ctr::SetMountAttrs& op) { add_attrs(op.at, flags_at(op.at), op.attrs); }
   void add_attrs(const std::string& at, unsigned long flags, const ctr::MountAttrs& attrs) {
-    const unsigned long more = flags_of(attrs.set | attrs.recursive_set);
-    if (more != 0) item("-m " + word(inside(at)) + flag_words(MS_BIND | MS_REMOUNT | flags | more));
+    mounted_[at] = changed(flags, attrs);
+    if (mounted_[at] != flags)
+      item("-m " + word(inside(at)) + flag_words(MS_BIND | MS_REMOUNT | mounted_[at]));
     if (attrs.propagation != 0) item("-m " + word(inside(at)) + flag_words(attrs.propagation));
   }
   void add(const ctr::MakeDirectory& op) {
@@ -251,12 +267,12 @@ class Script {
   void add(const ctr::OpenNodes&) {}  // what MakeNodes has no equivalent for
   // Nodes cannot be made, but the host's can be shown.
   void add(const ctr::MakeDevice& op) {
-    if (look_up_(op.at) != FileKind::Other) return cannot();
+    if (look_up_(op.at).kind != FileKind::Other) return cannot();
     item("-m " + word(inside(op.at)) + " -p -f -s " + word(op.at) + " -O b");
   }
   FileKind kind_inside(const std::string& at) const {
     const bool kernels = at.starts_with("/proc/") || at.starts_with("/sys/");
-    return look_up_(kernels ? at : inside(at));
+    return look_up_(kernels ? at : inside(at)).kind;
   }
   void add(const ctr::MaskPath& op) {
     const FileKind kind = kind_inside(op.at);
@@ -267,9 +283,8 @@ class Script {
   void add(const ctr::MakeReadonly& op) {
     if (kind_inside(op.at) == FileKind::Missing) return;
     const std::string at = word(inside(op.at));
-    // Of the kernel's file systems these flags would get lost.
-    const bool kernels = op.at.starts_with("/proc/") || op.at.starts_with("/sys/");
-    item("-m " + at + " -s " + at + (kernels ? " -O bvosdx -r" : " -O bvo -r"));
+    item("-m " + at + " -s " + at + flag_words(MS_BIND | MS_REC | MS_RDONLY | flags_at(op.at)) +
+         " -r");
   }
   void add(const ctr::WriteSysctl& op) {
     item("-w " + word("/proc/sys/" + op.key) + " -a -d " + word(op.value));
@@ -334,6 +349,7 @@ class Script {
   std::string items_;
   std::string body_;
   std::map<unsigned, ctr::OpenSource> sources_;
+  std::map<std::string, unsigned long> mounted_;  // flags of what is on a path of the container
   std::optional<ctr::CapSet> bounding_;
   ctr::CapSet permitted_;
   int made_ = 0;

@@ -11,8 +11,13 @@
 namespace oci {
 
 enum class FileKind : std::uint8_t { Missing, Directory, Other };
-// What is at a path of the host: a bind's target has to be of its source's kind.
-using LookUp = std::function<FileKind(const std::string& path)>;
+struct HostFile {
+  FileKind kind = FileKind::Missing;
+  unsigned long mount_flags = 0;  // MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC of its mount
+};
+// What is at a path of the host: a bind's target has to be of its source's kind, and a remount
+// takes away every flag that it does not name (mount(2)).
+using LookUp = std::function<HostFile(const std::string& path)>;
 
 std::string plan_script(const ctr::ContainerPlan& plan, const LookUp& look_up);
 

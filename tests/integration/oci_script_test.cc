@@ -112,8 +112,8 @@ OCI_TEST(OciScript, BindsAndFiles) {
   support::make_directories("/tmp/data");
   support::write_file("/tmp/data/f", "it's\n");
   Bundle bundle;
-  bundle.bind("/tmp/data", "/data", "[\"bind\", \"ro\"]");
-  bundle.bind("/tmp/data/f", "/etc/f", "[\"bind\", \"nosuid\"]");
+  bundle.bind("/tmp/data", "/data", "bind,ro");
+  bundle.bind("/tmp/data/f", "/etc/f", "bind,nosuid");
   bundle.shell(
       "cat /data/f /etc/f; touch /data/x 2>&1; ls /dev | tr '\\n' ' '; cat /proc/kcore "
       "| wc -c; echo x 2>&1 >/proc/sys/kernel/domainname; ls -l /dev/null | cut -c1-10");
@@ -150,6 +150,26 @@ OCI_TEST(OciScript, LinksDevicesAndReadonlyRoot) {
       "touch /x 2>&1; readlink /dev/fd /dev/stdin /dev/ptmx; echo >/dev/null && head -c 3 "
       "/dev/zero | od -An -tx1; ls /dev/pts; test -w /dev/shm && echo writable");
   expect_same_output(bundle);
+}
+
+// A remount takes away what it does not name, and may not where the kernel has locked it.
+OCI_TEST(OciScript, FlagsOfTheFileSystemsThatAreBound) {
+  ASSERT_STATUS(support::run({.argv = {"mount", "-o", "remount,bind,nosuid,nodev", "/tmp"}}), 0);
+  support::make_directories("/tmp/data");
+  for (const bool mapped : {false, true}) {
+    Bundle bundle;
+    if (mapped) bundle.map_ids(100000, 1000);
+    ::chmod(bundle.path().c_str(), 0755);
+    bundle.set("/root/readonly", "true");
+    bundle.bind("/tmp/data", "/data", "bind,ro");
+    bundle.bind("/tmp/data", "/more", "bind,noexec");
+    bundle.set("/linux/readonlyPaths", R"(["/etc"])");
+    bundle.shell(
+        "for at in / /data /more /etc; do grep \" $at r[ow],\" /proc/self/mountinfo | "
+        "tail -n 1 | cut -d ' ' -f 5,6; done");
+    expect_same_output(bundle);
+  }
+  EXPECT_STATUS(support::run({.argv = {"mount", "-o", "remount,bind,nosuid,dev", "/tmp"}}), 0);
 }
 
 // The kinds whose namespace is not ours.
@@ -194,7 +214,7 @@ OCI_TEST(OciScript, OwnersModesAndKindsOfFiles) {
   support::write_file("/tmp/data/f", "x", 0640);
   ASSERT_EQ(::chown("/tmp/data/f", 5, 6), 0);
   Bundle bundle;
-  bundle.bind("/tmp/data", "/data", "[\"rbind\", \"rw\", \"noexec\"]");
+  bundle.bind("/tmp/data", "/data", "rbind,rw,noexec");
   bundle.shell(
       "stat -c '%n %F %a %u %g' / /data /data/* /tmp /dev /dev/shm /dev/pts /proc /sys; "
       "stat -c '%n %F %a %t:%T' /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty; "

@@ -282,7 +282,7 @@ Result<MountOptions> parse_mount_options(const std::vector<std::string>& options
 }
 
 Result<void> check_bind_data(const MountOptions& options) {
-  if ((options.flags & MS_BIND) == 0 || options.data.empty()) return {};
+  if (options.data.empty()) return {};
   return make_error(Kind::InvalidSpec, "a bind mount cannot have the file system options %s",
                     quote(options.data).c_str());
 }

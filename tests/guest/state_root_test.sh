@@ -75,7 +75,10 @@ t_device_that_fails() {
   mapper() { DM_DISABLE_UDEV=1 dmsetup "$@"; }
   turn_to() { # LINE...: of the device's table
     mapper suspend --noflush --nolockfs octest && printf '%s\n' "$@" | mapper load octest &&
-      mapper resume octest && echo 3 >/proc/sys/vm/drop_caches
+      mapper resume octest || return
+    # A page that waits for its place in the lists of pages is not dropped; this empties the queues.
+    echo 1 >/proc/sys/vm/compact_memory
+    echo 3 >/proc/sys/vm/drop_caches
   }
   # The entries of the root may still be in its memory, or not.
   list_what_the_kernel_remembers() { runtime list || [ $? = 1 ]; }
@@ -98,7 +101,7 @@ t_device_that_fails() {
     one_line "Input/output error"
   done
   expect 0 list_what_the_kernel_remembers
-  one_line "Input/output error"
+  says "Input/output error"
   expect 255 runtime exec disk true
   one_line "Input/output error"
   expect 1 runtime create -b "$work/b" another

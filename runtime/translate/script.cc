@@ -54,6 +54,11 @@ unsigned long flags_of(std::uint64_t attrs) {
   return flags;
 }
 
+unsigned long changed(unsigned long flags, const ctr::MountAttrs& attrs) {
+  return (flags & ~flags_of(attrs.clear | attrs.recursive_clear)) |
+         flags_of(attrs.set | attrs.recursive_set);
+}
+
 // " -O bv", and -F for what has no letter.
 std::string flag_words(unsigned long flags) {
   std::string letters;
@@ -103,6 +108,15 @@ class Script {
   void item(const std::string& text) { items_ += " \\\n  " + text; }
 
   std::string inside(const std::string& at) const { return at == "/" ? root_ : root_ + at; }
+
+  // Of the mount that a path of the container is on, as far as the script has got.
+  unsigned long flags_at(const std::string& at) const {
+    for (std::string above = at;; above.resize(above.rfind('/'))) {
+      const auto found = mounted_.find(above.empty() ? "/" : above);
+      if (found != mounted_.end()) return found->second;
+      if (above.empty()) return look_up_(root_).mount_flags;
+    }
+  }
 
   // One nsenter into the container for each run of items.
   void command(const std::string& stage) {
@@ -194,19 +208,6 @@ class Script {
     }
   }
   void add(const ctr::SetHostname& op) { option("-E -H " + word(op.name)); }
-
-  static unsigned long changed(unsigned long flags, const ctr::MountAttrs& attrs) {
-    return (flags & ~flags_of(attrs.clear | attrs.recursive_clear)) |
-           flags_of(attrs.set | attrs.recursive_set);
-  }
-  // Of the mount that a path of the container is on, as far as the script has got.
-  unsigned long flags_at(const std::string& at) const {
-    for (std::string above = at;; above.resize(above.rfind('/'))) {
-      const auto found = mounted_.find(above.empty() ? "/" : above);
-      if (found != mounted_.end()) return found->second;
-      if (above.empty()) return look_up_(root_).mount_flags;
-    }
-  }
 
   void add(const ctr::BindRoot& op) {
     option("-E -r " + word(op.from));

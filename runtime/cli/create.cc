@@ -14,7 +14,7 @@ ctr::Result<int> create(const CommandContext& context, const Words& words) {
   };
   if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
   TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
-  const SignalGate gate = TRY(SignalGate::close_to_leave());
+  SignalGate gate = TRY(SignalGate::close_to_leave());
   options.interrupted = gate.fd();
   ctr::Result<Launched> made = launch(context, options);
   if (!made.ok()) return failed_or_interrupted(context, "create", std::move(made).error(), gate);
@@ -27,7 +27,7 @@ ctr::Result<int> create(const CommandContext& context, const Words& words) {
     return std::move(released).error();
   }
   if (launched.plugins.has_value()) launched.plugins->let_go();
-  while (gate.take().has_value()) continue;  // too late: the container is there
+  gate.stay_closed();
   return 0;
 }
 

@@ -267,8 +267,8 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   const Syntax syntax = syntax_of(options);
   if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
   TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
-  const SignalGate to_leave = TRY(SignalGate::close_to_leave());
-  const SignalGate gate = TRY(SignalGate::close());
+  SignalGate to_leave = TRY(SignalGate::close_to_leave());
+  SignalGate gate = TRY(SignalGate::close());
 
   ctr::Trace::Scope looking(context.trace, "look at the container");
   const Container container = TRY(find_container(context, options.id));
@@ -333,7 +333,11 @@ Result<int> exec(const CommandContext& context, const Words& words) {
   starting.end();
   // Only now: engines take a missing pid file for "the program did not start".
   if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, prepared.pid()));
-  if (options.detach) return 0;
+  if (options.detach) {
+    gate.stay_closed();
+    to_leave.stay_closed();
+    return 0;
+  }
   const ctr::Trace::Scope running(context.trace, "wait for the program");
   confine_to_waiting(context);
   return supervise(

@@ -329,16 +329,20 @@ Result<int> restore(const CommandContext& context, const Words& words) {
   given.launch.detach = false;
   if (TRY(parse_words(syntax_of(given), words)) == Parsed::kHelpShown) return 0;
   TRY(close_foreign_descriptors("0", context.log.fd()));
-  const SignalGate to_leave = TRY(SignalGate::close_to_leave());
+  SignalGate to_leave = TRY(SignalGate::close_to_leave());
   given.launch.interrupted = to_leave.fd();
-  const SignalGate gate = TRY(SignalGate::close());
+  SignalGate gate = TRY(SignalGate::close());
   const bool detach = given.launch.detach;
   if (!detach && !given.launch.no_subreaper) TRY(become_subreaper());
   Result<Restored> made = restore_container(context, given);
   if (!made.ok())
     return failed_or_interrupted(context, "restore", std::move(made).error(), to_leave);
   Restored restored = std::move(made).value();
-  if (detach) return 0;
+  if (detach) {
+    gate.stay_closed();
+    to_leave.stay_closed();
+    return 0;
+  }
   const Result<int> status = supervise(
       gate,
       {.pid = restored.pid, .pidfd = restored.pidfd, .terminal = std::move(restored.terminal)});

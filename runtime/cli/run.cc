@@ -19,9 +19,17 @@ ctr::Error destroyed_after(const CommandContext& context, const Container& conta
   return error;
 }
 
-Result<int> wait_detached(const Launched& launched, NotifyRelay* relay) {
-  if (relay != nullptr)
-    TRY(relay->wait_until_ready(launched.process.pidfd(), launched.process.pid()));
+Result<int> leave_running(const Launched& launched, NotifyRelay* relay, SignalGate& gate,
+                          SignalGate& to_leave) {
+  if (relay == nullptr) {
+    gate.stay_closed();
+    to_leave.stay_closed();
+    return 0;
+  }
+  // Who is tired of waiting for a program that never gets ready may end us.
+  gate.open();
+  to_leave.open();
+  TRY(relay->wait_until_ready(launched.process.pidfd(), launched.process.pid()));
   return 0;
 }
 
@@ -109,12 +117,7 @@ Result<int> run(const CommandContext& context, const Words& words) {
   if (!started.ok())
     return destroyed_after(context, launched.container, to_leave, std::move(started).error());
   NotifyRelay* const notify = relay.has_value() ? &*relay : nullptr;
-  if (options.detach) {
-    // Who is tired of waiting for a program that never gets ready may end us.
-    gate.open();
-    to_leave.open();
-    return wait_detached(launched, notify);
-  }
+  if (options.detach) return leave_running(launched, notify, gate, to_leave);
   Result<int> status = run_attached(context, launched, gate, to_leave, notify, keep);
   if (status.ok()) return status;
   return failed_or_interrupted(context, "run", std::move(status).error(), to_leave);

@@ -28,6 +28,9 @@ class SignalGate {
   SignalGate& operator=(SignalGate&&) = delete;
   ~SignalGate() { open(); }
   void open();  // the mask is as it was; what still waits is delivered
+  // Until we exit, for who has done what was asked: to be told to leave comes too late, and must not
+  // look as if nothing had been made.
+  void stay_closed() { fd_.reset(); }
 
   ctr::BorrowedFd fd() const { return fd_; }  // a signalfd(2)
   std::optional<int> take() const;            // the next one that waits

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kill sweep and error sweep: at every system call of a command, by the runtime or by the half of
-// it that becomes the container, somebody is killed or the call fails. Whatever happens, the
+// Sweeps: at every system call of a command, by the runtime or by the half of it that becomes the
+// container, somebody is killed, told to leave or held up, or the call fails. Whatever happens, the
 // command says so in one line, and one `delete --force` leaves nothing. In short runs samples.
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,6 +191,71 @@ void kill_the_child_at_every_call(const Scene& scene) {
 OCI_TEST(KillSweep, ChildOfCreate) { kill_the_child_at_every_call(kCreate); }
 OCI_TEST(KillSweep, ChildOfExec) { kill_the_child_at_every_call(kExec); }
 OCI_TEST(KillSweep, ChildOfRun) { kill_the_child_at_every_call(kRun); }
+
+// --- end sweep -----------------------------------------------------------------------------------
+
+// The last calls of the program itself, besides the samples: what is asked for is there by then.
+std::vector<Call> points_and_last(const Sweep& sweep, std::size_t samples, std::size_t last) {
+  std::vector<Call> points = sweep.points(samples);
+  const std::vector<Call>& all = sweep.all_points();
+  for (auto call = all.rbegin(); call != all.rend() && last > 0 && !is_long(); ++call) {
+    if (call->process != 0) continue;
+    points.push_back(*call);
+    --last;
+  }
+  return points;
+}
+
+// Told to leave by SIGTERM, the runtime either has made what was asked for, and says so, or says
+// that it was told, and nothing is left of it.
+void end_the_runtime_at_every_call(const Scene& scene, bool (*made)(const Sweep& sweep),
+                                   bool (*nothing_made)(const Sweep& sweep)) {
+  if (const std::string why = why_no_faults(); !why.empty()) GTEST_SKIP() << why;
+  Sweep sweep(scene);
+  for (const Call& point : points_and_last(sweep, 12, 12)) {
+    SCOPED_TRACE(place_of(scene, point));
+    const Traced traced = sweep.round_with(point, {.kind = Fault::kEndProgram});
+    const int status = traced.outcome.status;
+    EXPECT_TRUE(status == 0 || status == 128 + SIGTERM) << status << ": " << traced.outcome.err;
+    EXPECT_TRUE(status == 0 ? made(sweep) : nothing_made(sweep)) << status;
+    sweep.delete_container();
+    if (testing::Test::HasFailure()) return;
+  }
+  sweep.report("end sweep");
+}
+
+bool nothing_is_left(const Sweep& sweep) { return sweep.left().empty(); }
+
+OCI_TEST(EndSweep, Create) {
+  constexpr auto kMade = [](const Sweep& sweep) {
+    return state_of(sweep.bundle().id(), "/status") == "created";
+  };
+  end_the_runtime_at_every_call(kCreate, kMade, nothing_is_left);
+}
+
+OCI_TEST(EndSweep, RunDetached) {
+  constexpr auto kMade = [](const Sweep& sweep) {
+    return state_of(sweep.bundle().id(), "/status") == "running";
+  };
+  end_the_runtime_at_every_call(kRun, kMade, nothing_is_left);
+}
+
+bool has_processes(const Sweep& sweep, std::size_t wanted) {
+  return eventually([&] {
+    const std::size_t lines = lines_of(runtime({"ps", sweep.bundle().id()}).out).size();
+    return lines == 1 + wanted;  // the heading
+  });
+}
+
+OCI_TEST(EndSweep, ExecDetached) {
+  const Scene detached = {"exec", kExec.prepare,
+                          [](const Bundle& bundle) -> std::vector<std::string> {
+                            return {"exec", "--detach", bundle.id(), kPayload, "hold"};
+                          }};
+  constexpr auto kMade = [](const Sweep& sweep) { return has_processes(sweep, 2); };
+  constexpr auto kNothing = [](const Sweep& sweep) { return has_processes(sweep, 1); };
+  end_the_runtime_at_every_call(detached, kMade, kNothing);
+}
 
 // --- hold sweep ----------------------------------------------------------------------------------
 

@@ -189,6 +189,9 @@ class Tracer {
       case Fault::kHold:
         process.held_until = now_ms() + kHeldMs;
         return;
+      case Fault::kEndProgram:
+        ::kill(program_.pid(), SIGTERM);
+        return go_on(pid, 0);
       case Fault::kKillCaller:
         ::kill(pid, SIGKILL);
         return;

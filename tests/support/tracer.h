@@ -22,8 +22,8 @@ struct Call {
 };
 
 struct Fault {
-  // kHold: the caller stands there for half a second, and the others go on.
-  enum Kind { kNone, kKillProgram, kKillCaller, kFail, kHold } kind = kNone;
+  // kHold: the caller stands there for half a second, and the others go on. kEndProgram: by SIGTERM.
+  enum Kind { kNone, kKillProgram, kEndProgram, kKillCaller, kFail, kHold } kind = kNone;
   // For kFail: the call is not made (close is) and answers this errno; 0: as if it was done.
   int error = 0;
 };

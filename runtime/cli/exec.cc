@@ -260,30 +260,19 @@ Result<void> choose_cgroup(const Container& container, const Words& words, ExecT
   return {};
 }
 
-}  // namespace
+// What is known before anything is made.
+struct ExecDraft {
+  Container container;
+  Status status;
+  Spec spec;
+  bool terminal;
+  ctr::CgroupLayout cgroups;  // empty: the container has none
+  Translation translation;
+};
 
-Result<int> exec(const CommandContext& context, const Words& words) {
-  ExecOptions options;
-  const Syntax syntax = syntax_of(options);
-  if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
-  TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
-  SignalGate to_leave = TRY(SignalGate::close_to_leave());
-  SignalGate gate = TRY(SignalGate::close());
-
-  ctr::Trace::Scope looking(context.trace, "look at the container");
-  const Container container = TRY(find_container(context, options.id));
-  const Status status = TRY(container_status(container.dir, container.state));
-  TRY(check_status(status, options.ignore_paused));
-  const Spec spec = TRY(load_spec(container.dir));
-  Process base = spec.process.value_or(Process());
-  if (base.cwd.empty()) base.cwd = "/";
-  const Process process = options.process_file.empty()
-                              ? TRY(process_from_words(options, base))
-                              : TRY(process_from_file(options.process_file, base));
+Result<Translation> translate_process(const Process& process, const ExecOptions& options,
+                                      const Container& container, const Spec& spec) {
   const ctr::HostFacts facts = TRY(ctr::read_host_facts());
-  const ctr::CgroupLayout cgroups = container.state.cgroup.record.path.empty()
-                                        ? ctr::CgroupLayout()
-                                        : TRY(ctr::discover_cgroups());
   ExecTarget target;
   target.id = options.id;
   target.spec = &spec;
@@ -297,30 +286,62 @@ Result<int> exec(const CommandContext& context, const Words& words) {
                                 ? seccomp_receiver()
                                 : plugin_socket(container.dir.path(), std::to_string(::getpid()));
   if (spec.linux_.intelRdt.has_value()) target.resctrl = TRY(mounted_resctrl());
-  looking.end();
-  ctr::Trace::Scope translating(context.trace, "translate");
-  const Translation translation = translate_exec(process, target, facts);
+  Translation translation = translate_exec(process, target, facts);
   TRY(first_error(translation.problems, "process"));
+  return translation;
+}
 
-  translating.end();
+Result<ExecDraft> read_exec_draft(const CommandContext& context, const ExecOptions& options) {
+  ctr::Trace::Scope looking(context.trace, "look at the container");
+  Container container = TRY(find_container(context, options.id));
+  const Status status = TRY(container_status(container.dir, container.state));
+  TRY(check_status(status, options.ignore_paused));
+  Spec spec = TRY(load_spec(container.dir));
+  Process base = spec.process.value_or(Process());
+  if (base.cwd.empty()) base.cwd = "/";
+  const Process process = options.process_file.empty()
+                              ? TRY(process_from_words(options, base))
+                              : TRY(process_from_file(options.process_file, base));
+  ctr::CgroupLayout cgroups;
+  if (!container.state.cgroup.record.path.empty()) cgroups = TRY(ctr::discover_cgroups());
+  looking.end();
+  const ctr::Trace::Scope translating(context.trace, "translate");
+  Translation translation = TRY(translate_process(process, options, container, spec));
+  return ExecDraft{std::move(container), status,
+                   std::move(spec),      process.terminal,
+                   std::move(cgroups),   std::move(translation)};
+}
+
+}  // namespace
+
+Result<int> exec(const CommandContext& context, const Words& words) {
+  ExecOptions options;
+  const Syntax syntax = syntax_of(options);
+  if (TRY(parse_words(syntax, words)) == Parsed::kHelpShown) return 0;
+  TRY(close_foreign_descriptors(options.preserve_fds, context.log.fd()));
+  SignalGate to_leave = TRY(SignalGate::close_to_leave());
+  SignalGate gate = TRY(SignalGate::close());
+  const ExecDraft draft = TRY(read_exec_draft(context, options));
+  const ContainerState& state = draft.container.state;
 
   ctr::Trace::Scope preparing(context.trace, "set up");
-  const std::optional<UniqueFd> init = TRY(open_process(container.state.init));
-  if (!init.has_value()) return not_running(container);
-  Console console = TRY(open_console(process.terminal, options.console_socket, options.detach));
-  const UniqueFd cache = open_seccomp_cache(StateRoot(state_root(context.options)), spec);
-  ctr::ExecuteOptions execute{.trace = context.trace, .cgroup_layout = &cgroups};
+  const std::optional<UniqueFd> init = TRY(open_process(state.init));
+  if (!init.has_value()) return not_running(draft.container);
+  Console console = TRY(open_console(draft.terminal, options.console_socket, options.detach));
+  const UniqueFd cache = open_seccomp_cache(StateRoot(state_root(context.options)), draft.spec);
+  ctr::ExecuteOptions execute{.trace = context.trace, .cgroup_layout = &draft.cgroups};
   execute.target = *init;
   execute.seccomp_cache = cache;
   execute.interrupted = to_leave.fd();
   execute.process_state = [&](pid_t pid) {
-    return seccomp_process_state(container.state, to_string(status), pid, listener_metadata(spec));
+    return seccomp_process_state(state, to_string(draft.status), pid,
+                                 listener_metadata(draft.spec));
   };
   execute.console_socket = std::move(console.to_child);
-  std::optional<PluginHost> plugins = TRY(
-      start_plugins(translation.plan, spec, container.dir.path(), container.state, options.detach));
+  std::optional<PluginHost> plugins = TRY(start_plugins(
+      draft.translation.plan, draft.spec, draft.container.dir.path(), state, options.detach));
   if (plugins.has_value()) execute.process_state = nothing_to_tell;
-  Result<ctr::Prepared> made = ctr::prepare(translation.plan, std::move(execute));
+  Result<ctr::Prepared> made = ctr::prepare(draft.translation.plan, std::move(execute));
   if (!made.ok()) return failed_or_interrupted(context, "exec", std::move(made).error(), to_leave);
   ctr::Prepared prepared = std::move(made).value();
   UniqueFd terminal = TRY(receive_terminal(console));

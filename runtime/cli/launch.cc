@@ -203,6 +203,27 @@ Result<void> check_root(const std::string& rootfs) {
   return {};
 }
 
+Result<Translation> translate_draft(const CommandContext& context, const Draft& draft) {
+  const Trace::Scope scope(context.trace, "translate");
+  Translation translation = translate(draft.spec, draft.facts, draft.translate);
+  TRY(first_error(translation.problems, "config.json"));
+  for (const Problem& problem : translation.problems)
+    context.log.warning("config.json: " + problem.text());
+  return translation;
+}
+
+// Unless the caller wants no container any more: who waits for its process learns of it.
+Result<void> tell_of(const ctr::Prepared& prepared, const LaunchOptions& options,
+                     const Spec& spec) {
+  if (options.interrupted.valid() && TRY(ctr::sys::poll(options.interrupted, POLLIN, 0)))
+    return make_error(Kind::System, "interrupted by a signal");
+  if (const ctr::Cgroup* cgroup = prepared.made_cgroup()) cgroup->end_claim();
+  if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, prepared.pid()));
+  const std::string pidfd_to = pidfd_socket(options, spec);
+  if (!pidfd_to.empty()) TRY(send_pidfd(pidfd_to, prepared.pidfd()));
+  return {};
+}
+
 }  // namespace
 
 std::string listener_metadata(const Spec& spec) {
@@ -338,13 +359,8 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   TRY(root.check_free(options.id));
   Draft draft = TRY(read_draft_of_new(context, options, root));
   const bool notify = add_notify_socket(root.path() + "/" + options.id, draft);
-  Trace::Scope translating(context.trace, "translate");
-  const Translation translation = translate(draft.spec, draft.facts, draft.translate);
-  TRY(first_error(translation.problems, "config.json"));
-  for (const Problem& problem : translation.problems)
-    context.log.warning("config.json: " + problem.text());
+  const Translation translation = TRY(translate_draft(context, draft));
   const std::vector<UniqueFd> reserved = TRY(reserve_descriptors(translation.plan));
-  translating.end();
   Trace::Scope recording(context.trace, "make the record");
   ContainerState state = TRY(first_record(context, options, draft));
 
@@ -396,12 +412,7 @@ Result<Launched> launch(const CommandContext& context, const LaunchOptions& word
   state.init = TRY(identify(prepared->pid()));
   note_cgroup(state, draft);
   TRY(dir.save(state));
-  if (options.interrupted.valid() && TRY(ctr::sys::poll(options.interrupted, POLLIN, 0)))
-    return make_error(Kind::System, "interrupted by a signal");
-  if (const ctr::Cgroup* cgroup = prepared->made_cgroup()) cgroup->end_claim();
-  if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, prepared->pid()));
-  const std::string pidfd_to = pidfd_socket(options, draft.spec);
-  if (!pidfd_to.empty()) TRY(send_pidfd(pidfd_to, prepared->pidfd()));
+  TRY(tell_of(*prepared, options, draft.spec));
   undo.release();
   return Launched{{std::move(dir), std::move(state)},
                   std::move(plugins),

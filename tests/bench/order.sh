@@ -81,6 +81,10 @@ sort -u /tmp/ran | awk '
   echo '    *crt*.o(.text)'
   echo '    *(.text.startup .text.startup.*)'
   awk 'NF == 1 { print "    " $1 "(.text .text.*)" } NF == 2 { print "    *(.text" $2 ")" }' /tmp/order
+  # What the C library chooses on other processors: side by side as well, those of a kind together.
+  for kind in 'evex*' 'avx512*' 'avx*'; do
+    awk -v kind="$kind" 'NF == 1 && sub(/-(avx|evex).*/, "-") { print "    " $1 kind ".o(.text .text.*)" }' /tmp/order
+  done
   echo '  }'
   echo '} INSERT BEFORE .text;'
   echo 'SECTIONS {'
